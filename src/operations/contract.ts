@@ -1,0 +1,85 @@
+/** An operation: the one declaration of a thing that a caller can do, from which every door is made. */
+import type { z } from 'zod';
+import type { Deps } from '../deps.ts';
+import type { Permission } from '../schema/access.ts';
+import type { FailureCode } from '../schema/failures.ts';
+import type { Principal } from '../schema/principal.ts';
+
+/** What an operation knows of its call. Never which door it came through. */
+export interface Call {
+  deps: Deps;
+  principal: Principal;
+  requestId: string;
+  /** Where from: an address for the audit log, or null. */
+  address: string | null;
+  idempotencyKey: string | null;
+  signal: AbortSignal;
+  /** Long operations report here; a door forwards it where it can. `progress` grows and ends at `total`. */
+  report(progress: number, total: number, message: string): void;
+  /** The body's bytes, for the one kind of operation whose HTTP body is a stream; absent elsewhere. */
+  upload?: Upload;
+}
+
+export interface Upload {
+  filename: string;
+  body: AsyncIterable<Uint8Array>;
+}
+
+export interface HttpExposure {
+  method: 'get' | 'post' | 'put' | 'delete';
+  /** OpenAPI form: `/api/v1/files/{file_id}`. Parts in braces are taken from `input` by name. */
+  path: string;
+  /** 200 unless told. A result may carry its own through `statusOf`. */
+  status?: number;
+  /** `multipart`: the body is a form whose field `file` streams to `call.upload`. */
+  body?: 'json' | 'multipart';
+  tag: string;
+}
+
+export interface McpExposure {
+  tool: string;
+  title: string;
+  /** For a model: when to use it and what comes back. At most 400 characters. */
+  description: string;
+  readOnly: boolean;
+  destructive: boolean;
+  idempotent: boolean;
+  openWorld: boolean;
+  /** Listed by `tools/list` without being asked for; others are reached by `call_tool`. */
+  listed: boolean;
+  /**
+   * For a tool that starts a workflow: the field of the output that holds its id. Clients that speak tasks get
+   * a task under that id; others get the output at once.
+   */
+  taskFrom?: string;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: the registry holds operations of every input and output type
+export type AnyOperation = Operation<any, any>;
+
+export interface Operation<I extends z.ZodObject = z.ZodObject, O extends z.ZodType = z.ZodType> {
+  /** `room.verb`, unique: `files.get`. */
+  name: string;
+  summary: string;
+  /** Which room it belongs to, for `/mcp?rooms=…` and tags. */
+  room: 'ingestion' | 'query' | 'workflows' | 'access' | 'system';
+  permission: Permission;
+  input: I;
+  output: O;
+  http?: HttpExposure;
+  mcp?: McpExposure;
+  /** Codes that `run` may answer with beyond invalid_input, unauthenticated, forbidden and internal. */
+  failures: readonly FailureCode[];
+  /** Whether a call is written to the audit log (every change is). */
+  audited: boolean;
+  /** HTTP status of this result where one operation has two (200 for a duplicate, 202 for a start). */
+  statusOf?(output: z.output<O>): number;
+  run(call: Call, input: z.output<I>): Promise<z.input<O>>;
+}
+
+/** Keeps the types of `input` and `output` while declaring. */
+export function defineOperation<I extends z.ZodObject, O extends z.ZodType>(
+  operation: Operation<I, O>,
+): Operation<I, O> {
+  return operation;
+}

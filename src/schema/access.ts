@@ -1,0 +1,53 @@
+/** What each role may do. Checked once per call, before the operation runs; resources are checked by `canSee` and `canChange`. */
+import type { Role } from './names.ts';
+import type { Principal } from './principal.ts';
+
+export const PERMISSIONS = [
+  'files:read',
+  'files:write',
+  'query:run',
+  'workflows:read',
+  'workflows:control',
+  'keys:manage',
+  'audit:read',
+  'system:read',
+] as const;
+export type Permission = (typeof PERMISSIONS)[number];
+
+const ALL = PERMISSIONS;
+
+const BY_ROLE: Record<Role, readonly Permission[]> = {
+  admin: ALL,
+  operator: ['files:read', 'files:write', 'query:run', 'workflows:read', 'workflows:control', 'system:read'],
+  developer: ['files:read', 'files:write', 'query:run', 'workflows:read', 'workflows:control'],
+  analyst: ['files:read', 'files:write', 'query:run', 'workflows:read'],
+  viewer: ['files:read', 'query:run', 'workflows:read'],
+  agent: ['files:read', 'query:run', 'workflows:read'],
+};
+
+export function mayDo(principal: Principal, permission: Permission): boolean {
+  return BY_ROLE[principal.role].includes(permission);
+}
+
+/** Owners whose resources the caller sees in lists and searches; `null` means all of them. */
+export function visibleOwners(principal: Principal): string[] | null {
+  if (principal.role === 'admin' || principal.role === 'operator') return null;
+  const granted = principal.grants.flatMap((grant) =>
+    grant.resource.startsWith('owner:') ? [grant.resource.slice('owner:'.length)] : [],
+  );
+  return [principal.id, ...granted];
+}
+
+export function canSee(principal: Principal, resource: { owner: string; ref: string }): boolean {
+  const owners = visibleOwners(principal);
+  return (
+    owners === null || owners.includes(resource.owner) || principal.grants.some((g) => g.resource === resource.ref)
+  );
+}
+
+export function canChange(principal: Principal, resource: { owner: string; ref: string }): boolean {
+  if (principal.role === 'admin' || principal.role === 'operator' || principal.id === resource.owner) return true;
+  return principal.grants.some(
+    (g) => g.access === 'write' && (g.resource === resource.ref || g.resource === `owner:${resource.owner}`),
+  );
+}

@@ -1,0 +1,191 @@
+/** Settings, parsed once. This is the only file that reads the environment. */
+import { existsSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parse as parseDotenv } from 'dotenv';
+import { z } from 'zod';
+
+const integer = (fallback: number, min: number, max: number) =>
+  z.coerce.number().int().min(min).max(max).default(fallback);
+const bytes = (fallback: number) => integer(fallback, 1, Number.MAX_SAFE_INTEGER);
+const flag = (fallback: boolean) =>
+  z
+    .enum(['true', 'false', '1', '0', 'yes', 'no'])
+    .default(fallback ? 'true' : 'false')
+    .transform((value) => value === 'true' || value === '1' || value === 'yes');
+const list = z
+  .string()
+  .default('')
+  .transform((value) =>
+    value
+      .split(',')
+      .map((part) => part.trim())
+      .filter(Boolean),
+  );
+const key32 = z
+  .string()
+  .transform((value, context) => {
+    const key = Buffer.from(value, /^[0-9a-f]{64}$/i.test(value) ? 'hex' : 'base64');
+    if (key.length === 32) return value;
+    context.addIssue({ code: 'custom', message: 'must be 32 bytes as 64 hex digits or base64' });
+    return z.NEVER;
+  })
+  .optional();
+const url = (protocols: string[]) =>
+  z
+    .string()
+    .refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), {
+      message: `must be an address starting with ${protocols.map((p) => `${p}//`).join(' or ')}`,
+    })
+    .optional();
+const GIB = 1024 ** 3;
+
+/** Every setting by its variable. The README's table is made from the descriptions. */
+const ENVIRONMENT = z.object({
+  SERVER_PORT: integer(8080, 1, 65_535).describe('port of the API, MCP endpoint and docs'),
+  HOST: z.string().min(1).default('127.0.0.1').describe('address the API listens on'),
+  PUBLIC_URL: url(['http:', 'https:']).describe('address that callers use when it differs from HOST and SERVER_PORT'),
+  ALLOWED_HOSTS: list.describe('host names besides loopback and HOST that requests may name'),
+  DATA_DIR: z.string().min(1).default('.data').describe('folder of everything that must survive'),
+  CACHE_DIR: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('folder of downloaded and built components (default ~/.cache/ostinato)'),
+  DATABASE_URL: url(['postgres:', 'postgresql:']).describe('Postgres 15 to 18; embedded when absent'),
+  DATABASE_POOL: integer(10, 1, 200).describe('connections a process keeps to Postgres'),
+  TEMPORAL_ADDRESS: z.string().min(1).optional().describe('host:port of a Temporal frontend; embedded when absent'),
+  TEMPORAL_NAMESPACE: z.string().min(1).default('default').describe('Temporal namespace'),
+  TEMPORAL_API_KEY: z.string().min(1).optional().describe('API key for Temporal Cloud'),
+  TEMPORAL_TLS: flag(false).describe('TLS towards Temporal'),
+  TEMPORAL_PORT: integer(0, 0, 65_535).describe('port of the embedded Temporal (0: a free one)'),
+  TEMPORAL_UI_PORT: integer(0, 0, 65_535).describe('port of the embedded Temporal Web UI (0: a free one)'),
+  TEMPORAL_SYNCHRONOUS: z
+    .enum(['full', 'normal'])
+    .default('full')
+    .describe('how the embedded Temporal writes: normal is faster and may lose the last moments in a power cut'),
+  RETENTION_DAYS: integer(30, 1, 3650).describe('days that closed workflows stay in Temporal'),
+  POSTGRES_PORT: integer(0, 0, 65_535).describe('port of the embedded Postgres (0: a free one)'),
+  WEAVIATE_URL: url(['http:', 'https:']).describe('Weaviate; an embedded index when absent'),
+  WEAVIATE_GRPC_PORT: integer(50_051, 1, 65_535).describe('gRPC port of Weaviate'),
+  WEAVIATE_API_KEY: z.string().min(1).optional().describe('API key for Weaviate'),
+  S3_ENDPOINT: url(['http:', 'https:']).describe('S3 server; a folder in DATA_DIR when absent'),
+  S3_BUCKET: z.string().min(3).default('orchestra-data-ingestion').describe('bucket'),
+  AWS_REGION: z.string().min(1).default('us-east-1').describe('region'),
+  AWS_ACCESS_KEY_ID: z.string().min(1).optional().describe('S3 access key'),
+  AWS_SECRET_ACCESS_KEY: z.string().min(1).optional().describe('S3 secret key'),
+  REDIS_URL: url(['redis:', 'rediss:']).describe('Redis for caching; in process when absent'),
+  OPENAI_API_KEY: z.string().min(1).optional().describe('key for embeddings'),
+  OPENAI_BASE_URL: url(['http:', 'https:']).describe('any OpenAI-compatible server'),
+  EMBEDDINGS: z
+    .enum(['auto', 'openai', 'minilm', 'hash', 'off'])
+    .default('auto')
+    .describe('auto: openai when configured, else minilm; hash is for tests; off leaves keyword search'),
+  EMBEDDING_MODEL: z.string().min(1).default('text-embedding-3-small').describe('model for openai embeddings'),
+  EMBEDDING_DIMENSIONS: integer(1536, 8, 4096).describe('dimensions for openai and hash embeddings'),
+  API_KEY: z.string().min(16).optional().describe('when set, it is the admin key'),
+  JWT_SECRET: z.string().min(32).optional().describe('secret of HS256 tokens; created in DATA_DIR when absent'),
+  MASTER_KEY: key32.describe('seals stored secrets; created in DATA_DIR when absent'),
+  PAYLOAD_KEY: key32.describe('encrypts workflow payloads; created in DATA_DIR when absent'),
+  EGRESS_ALLOW: list.describe('hosts and CIDR blocks that outgoing calls may reach although they are private'),
+  METRICS_TOKEN: z.string().min(16).optional().describe('bearer token for /metrics from beyond loopback'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: url(['http:', 'https:']).describe('where traces go'),
+  LOG_LEVEL: z
+    .string()
+    .transform((value) => value.toLowerCase())
+    .pipe(z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']))
+    .default('info')
+    .describe('trace, debug, info, warn, error, silent'),
+  MAX_UPLOAD_BYTES: bytes(5 * GIB).describe('largest upload'),
+  MAX_ARCHIVE_ENTRIES: integer(1_000_000, 1, 100_000_000).describe('most entries in an archive'),
+  MAX_UNPACKED_BYTES: bytes(50 * GIB).describe('most bytes an archive may unpack to'),
+  MAX_ARCHIVE_RATIO: integer(200, 2, 100_000).describe('most an entry over 1 MiB may grow when unpacked'),
+  MAX_RECORD_BYTES: bytes(4 * 1024 * 1024).describe('largest single record'),
+  MAX_JSON_DEPTH: integer(64, 4, 1000).describe('deepest nesting of JSON'),
+  OSTINATO_COMPONENT_TIMEOUT: integer(1200, 10, 7200).describe('seconds that getting one component may take'),
+});
+
+export type Environment = z.output<typeof ENVIRONMENT>;
+export type Config = Readonly<Environment> & {
+  /** Absolute. */
+  readonly dataDir: string;
+  /** Absolute; shared between copies and versions. */
+  readonly cacheDir: string;
+  /** What callers reach the API by. */
+  readonly publicUrl: string;
+};
+
+/** One line a variable: what is wrong and with which. */
+export class ConfigError extends Error {
+  readonly problems: string[];
+
+  constructor(problems: string[]) {
+    super(problems.join('\n'));
+    this.problems = problems;
+    this.name = 'ConfigError';
+  }
+}
+
+const SECRET = /(KEY|SECRET|TOKEN|PASSWORD)$|^(AWS_ACCESS_KEY_ID)$/;
+
+/**
+ * Settings from `env` over `.env` in `cwd` (the environment wins). An empty value counts as absent.
+ * Throws ConfigError that names every faulty variable.
+ */
+export function loadConfig(
+  options: { env?: NodeJS.ProcessEnv; cwd?: string; overrides?: Record<string, string> } = {},
+): Config {
+  const cwd = options.cwd ?? process.cwd();
+  const file = join(cwd, '.env');
+  const fromFile = existsSync(file) ? parseDotenv(readFileSync(file)) : {};
+  const merged = { ...fromFile, ...(options.env ?? process.env), ...options.overrides };
+  const given = Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== undefined && value !== ''));
+  const parsed = ENVIRONMENT.safeParse(given);
+  if (!parsed.success) {
+    throw new ConfigError(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
+  }
+  const value = parsed.data;
+  const host = value.HOST.includes(':') ? `[${value.HOST}]` : value.HOST;
+  const reachable = value.HOST === '0.0.0.0' || value.HOST === '::' ? '127.0.0.1' : host;
+  return Object.freeze({
+    ...value,
+    dataDir: resolve(cwd, value.DATA_DIR),
+    cacheDir: value.CACHE_DIR ? resolve(cwd, value.CACHE_DIR) : defaultCacheDir(merged),
+    publicUrl: (value.PUBLIC_URL ?? `http://${reachable}:${value.SERVER_PORT}`).replace(/\/$/, ''),
+  });
+}
+
+function defaultCacheDir(env: NodeJS.ProcessEnv): string {
+  return join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'ostinato');
+}
+
+/** For `ostinato config`: every variable with its value in force, secrets masked, and passwords in addresses too. */
+export function describeConfig(config: Config): { name: string; value: string; description: string }[] {
+  return Object.entries(ENVIRONMENT.shape).map(([name, field]) => ({
+    name,
+    value: mask(name, config[name as keyof Environment]),
+    description: field.description ?? '',
+  }));
+}
+
+function mask(name: string, value: unknown): string {
+  if (value === undefined) return '';
+  if (SECRET.test(name)) return '********';
+  const text = Array.isArray(value) ? value.join(',') : String(value);
+  return text.replace(/(:\/\/[^:/@]*:)[^@]*@/, '$1********@');
+}
+
+/**
+ * The settings as environment variables, to hand to a child process. Only what is set, everything as text.
+ */
+export function toEnvironment(config: Config): Record<string, string> {
+  const out: Record<string, string> = {};
+  for (const name of Object.keys(ENVIRONMENT.shape) as (keyof Environment)[]) {
+    const value = config[name];
+    if (value === undefined) continue;
+    out[name] = Array.isArray(value) ? value.join(',') : String(value);
+  }
+  out['DATA_DIR'] = config.dataDir;
+  out['CACHE_DIR'] = config.cacheDir;
+  return out;
+}

@@ -1,0 +1,126 @@
+/** Names that travel over the wire or into a history. Workflows may import values from here, so nothing here has a dependency. */
+
+export const SOURCES = ['slack', 'gong', 'salesforce', 'looker', 'hubspot'] as const;
+export type Source = (typeof SOURCES)[number];
+
+/** What each source may bring: formats on the way in, content types on the way out (seed 000, section 1). */
+export const SOURCE_MAPPINGS = {
+  slack: {
+    parser: 'SlackParser',
+    supported_formats: ['json', 'zip'],
+    content_types: ['message', 'file', 'user', 'channel'],
+  },
+  gong: {
+    parser: 'GongParser',
+    supported_formats: ['json', 'csv'],
+    content_types: ['transcript', 'call_metadata', 'insights'],
+  },
+  salesforce: {
+    parser: 'SalesforceParser',
+    supported_formats: ['csv', 'json'],
+    content_types: ['account', 'contact', 'opportunity', 'lead'],
+  },
+  looker: {
+    parser: 'LookerParser',
+    supported_formats: ['json', 'csv', 'pdf'],
+    content_types: ['dashboard', 'query_result', 'visualization'],
+  },
+  hubspot: {
+    parser: 'HubSpotParser',
+    supported_formats: ['csv', 'json'],
+    content_types: ['contact', 'company', 'deal', 'activity'],
+  },
+} as const satisfies Record<
+  Source,
+  { parser: string; supported_formats: readonly string[]; content_types: readonly string[] }
+>;
+
+export const CONTENT_TYPES = [
+  'message',
+  'file',
+  'user',
+  'channel',
+  'transcript',
+  'call_metadata',
+  'insights',
+  'account',
+  'contact',
+  'opportunity',
+  'lead',
+  'dashboard',
+  'query_result',
+  'visualization',
+  'company',
+  'deal',
+  'activity',
+] as const;
+export type ContentType = (typeof CONTENT_TYPES)[number];
+
+export const FILE_STATUSES = ['pending', 'processing', 'paused', 'completed', 'failed', 'cancelled'] as const;
+export type FileStatus = (typeof FILE_STATUSES)[number];
+
+/** Phases of an ingestion as seed 000 names them; `idle` only ever stands in the context document. */
+export const PHASES = ['upload', 'processing', 'indexing', 'completed'] as const;
+export type Phase = (typeof PHASES)[number];
+
+export const ROLES = ['admin', 'operator', 'developer', 'analyst', 'viewer', 'agent'] as const;
+export type Role = (typeof ROLES)[number];
+
+/** The vector collection, as seed 000 names it. */
+export const VECTOR_COLLECTION = 'DataContent';
+
+export const WORKFLOWS = {
+  ingestFile: 'ingestFile',
+  deleteFile: 'deleteFile',
+  reconcile: 'reconcile',
+  sweepStorage: 'sweepStorage',
+} as const;
+export type WorkflowType = (typeof WORKFLOWS)[keyof typeof WORKFLOWS];
+
+export const QUEUES = {
+  workflows: 'ostinato-workflows',
+  files: 'ostinato-files',
+  vectors: 'ostinato-vectors',
+  maintenance: 'ostinato-maintenance',
+} as const;
+
+/** One parsing queue a source: a slow source never holds up another. */
+export function parseQueue(source: Source): string {
+  return `ostinato-parse-${source}`;
+}
+
+export const MESSAGES = {
+  /** Query: `IngestProgress`. */
+  progress: 'progress',
+  /** Updates. Each is idempotent and answers with the status it led to. */
+  pause: 'pause',
+  resume: 'resume',
+  /** Signal that the generic tool sends for operators; carries `{ name: 'pause' | 'resume' }`. */
+  control: 'control',
+} as const;
+
+/** Keyword search attributes set on every workflow at its start. */
+export const SEARCH_ATTRIBUTES = {
+  kind: 'OstinatoKind',
+  room: 'OstinatoRoom',
+  owner: 'OstinatoOwner',
+  source: 'OstinatoSource',
+  resource: 'OstinatoResource',
+} as const;
+
+export const EVENT_NAMES = [
+  'file.uploaded',
+  'file.validation.completed',
+  'processing.started',
+  'processing.progress',
+  'processing.completed',
+  'query.executed',
+] as const;
+export type EventName = (typeof EVENT_NAMES)[number];
+
+/** Above this many bytes a payload goes to the object store and its key goes into the history. */
+export const CLAIM_CHECK_BYTES = 64 * 1024;
+/** Loops continue as new at this many history events. */
+export const CONTINUE_AS_NEW_EVENTS = 1_500;
+/** Only the first so many unreadable records are kept by name; the rest are counted. */
+export const MAX_KEPT_ERRORS = 100;
