@@ -1,0 +1,88 @@
+/** Runs an operation the same way for every door: validate, check the permission, run, count, audit. */
+import type { z } from 'zod';
+import type { Deps } from '../deps.ts';
+import { mayDo } from '../schema/access.ts';
+import { Failure } from '../schema/failures.ts';
+import { toFailure } from '../schema/unknown-error.ts';
+import { writeAudit } from '../stores/audit.ts';
+import type { AnyOperation, Call } from './contract.ts';
+
+export type Invocation = Omit<Call, 'deps'>;
+
+/**
+ * Resolves with the operation's output; throws Failure and nothing else. `raw` is untrusted.
+ * What an operation throws that is no Failure is logged with its stack and answered as `internal`.
+ */
+export async function invoke(
+  deps: Deps,
+  operation: AnyOperation,
+  invocation: Invocation,
+  raw: unknown,
+): Promise<unknown> {
+  const started = performance.now();
+  const { principal, requestId } = invocation;
+  let outcome = 'ok';
+  let resource: string | null = null;
+  try {
+    if (!mayDo(principal, operation.permission)) {
+      throw new Failure('forbidden', `Role ${principal.role} lacks ${operation.permission}`);
+    }
+    const input = parseInput(operation.input, raw);
+    resource = resourceOf(input);
+    const output = await operation.run({ ...invocation, deps }, input);
+    resource ??= resourceOf(output);
+    return output;
+  } catch (error) {
+    const failure = toFailure(error);
+    outcome = failure.code;
+    if (failure.code === 'internal' || failure.code === 'unavailable') {
+      deps.log.error(
+        { err: error, request_id: requestId, principal: principal.id, operation: operation.name },
+        failure.message,
+      );
+    }
+    throw failure;
+  } finally {
+    deps.metrics.requests.inc({ operation: operation.name, outcome });
+    deps.metrics.requestSeconds.observe({ operation: operation.name }, (performance.now() - started) / 1000);
+    if (operation.audited) {
+      await writeAudit(deps.db, {
+        principal_id: principal.id,
+        role: principal.role,
+        key_id: principal.keyId,
+        operation: operation.name,
+        resource,
+        outcome,
+        request_id: requestId,
+        address: invocation.address,
+      }).catch((error) => deps.log.error({ err: error, request_id: requestId }, 'the audit log could not be written'));
+    }
+  }
+}
+
+function parseInput(schema: z.ZodObject, raw: unknown): unknown {
+  const parsed = schema.safeParse(raw);
+  if (parsed.success) return parsed.data;
+  const faults = parsed.error.issues.map((issue) => ({
+    path: issue.path.join('.') || '(input)',
+    message: issue.message,
+  }));
+  throw new Failure(
+    'invalid_input',
+    faults
+      .map((fault) => `${fault.path}: ${fault.message}`)
+      .slice(0, 5)
+      .join('; '),
+    { faults },
+  );
+}
+
+/** The id that names what a call was about, for the audit log. */
+function resourceOf(value: unknown): string | null {
+  if (typeof value !== 'object' || value === null) return null;
+  for (const key of ['file_id', 'workflow_id', 'key_id', 'query_id']) {
+    const id = (value as Record<string, unknown>)[key];
+    if (typeof id === 'string') return `${key.slice(0, -3)}:${id}`;
+  }
+  return null;
+}

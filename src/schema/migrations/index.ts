@@ -1,0 +1,7 @@
+/** The one list of migrations, oldest first. Never edit one that has landed; add the next. */
+import type { Kysely } from 'kysely';
+import { up as ingestion } from './0001_ingestion.ts';
+
+export const MIGRATIONS: { name: string; up(db: Kysely<never>): Promise<void> }[] = [
+  { name: '0001_ingestion', up: ingestion },
+];
