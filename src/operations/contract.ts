@@ -20,9 +20,23 @@ export interface Call {
   upload?: Upload;
 }
 
+/**
+ * A file on its way in. Fields of the form may stand before or after the file, so an operation stores the bytes
+ * first (under a temporary key), then reads `fields`, and only then decides.
+ */
 export interface Upload {
+  /** Last part of the name that the client gave; 1 to 255 characters, never a path. */
   filename: string;
+  /**
+   * Once, as it arrives; nothing is buffered. Throws Failure: `upload_broken` when the connection ends early,
+   * `payload_too_large` above MAX_UPLOAD_BYTES, `invalid_input` when the form is malformed.
+   */
   body: AsyncIterable<Uint8Array>;
+  /**
+   * Every text field of the form, unvalidated. Settles when the form has ended, so read `body` to its end first.
+   * Rejects like `body`; a second file is `invalid_input`.
+   */
+  fields(): Promise<Record<string, string>>;
 }
 
 export interface HttpExposure {
@@ -33,6 +47,11 @@ export interface HttpExposure {
   status?: number;
   /** `multipart`: the body is a form whose field `file` streams to `call.upload`. */
   body?: 'json' | 'multipart';
+  /**
+   * The whole form of a `multipart` operation, for OpenAPI and for `parseInput(form, await upload.fields())`.
+   * Its `input` is checked against the fields that stood before the file, so there each is optional.
+   */
+  form?: z.ZodObject;
   tag: string;
 }
 

@@ -60,7 +60,8 @@ export async function invoke(
   }
 }
 
-function parseInput(schema: z.ZodObject, raw: unknown): unknown {
+/** Checks untrusted input; throws Failure('invalid_input') that names every faulty field. */
+export function parseInput<S extends z.ZodObject>(schema: S, raw: unknown): z.output<S> {
   const parsed = schema.safeParse(raw);
   if (parsed.success) return parsed.data;
   const faults = parsed.error.issues.map((issue) => ({
