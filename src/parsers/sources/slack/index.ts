@@ -1,0 +1,140 @@
+/**
+ * Slack: workspace export archives and single JSON files (a day of a channel, an API page, a list).
+ * https://slack.com/help/articles/220556107-How-to-read-Slack-data-exports
+ *
+ * A message's id is `<channel id>:<ts>`. Without channels.json the folder's name stands in for the channel's id, so
+ * such a file meets a full export of the same workspace only where the upload's metadata names `channel_id`.
+ */
+import type { ParsedRecord } from '../../../schema/records.ts';
+import type { At, Entry, SourceParser, UploadInfo, UploadParser } from '../../contract.ts';
+import { RecordError } from '../../contract.ts';
+import { basename, folder, isClutter, stem } from '../paths.ts';
+import { isObject, objects, type Row, str } from '../values.ts';
+import { fileRecord } from './files.ts';
+import { channelRecord, integrationLogRecord, userRecord } from './lists.ts';
+import { messageRecords, type Place } from './messages.ts';
+import { type ChannelName, createDirectory } from './people.ts';
+
+type List = 'users' | 'logs' | ChannelName['kind'];
+
+/** org_users.json is the users' list of an Enterprise Grid export. */
+const LISTS: Readonly<Record<string, List>> = {
+  'users.json': 'users',
+  'org_users.json': 'users',
+  'channels.json': 'channel',
+  'groups.json': 'group',
+  'dms.json': 'im',
+  'mpims.json': 'mpim',
+  'integration_logs.json': 'logs',
+};
+/** Flags on messages and list schemas: nothing that reads as content. */
+const SKIPPED = new Set(['content_flags.json', 'file_conversations.json', 'lists.json']);
+const DAY = /^\d{4}-\d{2}-\d{2}$/;
+
+export const slackParser: SourceParser = {
+  source: 'slack',
+  formats: ['json', 'ndjson'],
+  /** Pages of conversations.history and conversations.replies. */
+  collections: ['messages'],
+  start: (upload) => startSlack(upload),
+};
+
+function startSlack(upload: UploadInfo): UploadParser {
+  const directory = createDirectory();
+  let cached: { entry: string; place: Place } | null = null;
+
+  /** A file holds thousands of messages of one place, found once. */
+  function placeOf(entry: string, message: Row, envelope: Row): Place {
+    const inline = str(message.channel) ?? str(envelope.channel_id) ?? str(envelope.channel);
+    if (inline !== null) return named(inline);
+    if (cached !== null && cached.entry === entry) return cached.place;
+    const place = named(str(upload.metadata.channel_id) ?? folder(entry) ?? nameOfFile(entry));
+    cached = { entry, place };
+    return place;
+  }
+
+  function named(idOrFolder: string): Place {
+    const known = directory.channel(idOrFolder);
+    if (known !== null) return { id: known.id, name: known.name };
+    return { id: idOrFolder, name: /^[CDG][A-Z0-9]{7,}$/.test(idOrFolder) ? null : idOrFolder };
+  }
+
+  function* element(value: Row, at: At, envelope: Row): Iterable<ParsedRecord> {
+    const list = LISTS[basename(at.entry)];
+    if (list === 'users') yield userRecord(value);
+    else if (list === 'logs') yield integrationLogRecord(value, directory);
+    else if (list !== undefined) yield channelRecord(value, list, directory);
+    else yield* byShape(value, at, envelope);
+  }
+
+  function* byShape(value: Row, at: At, envelope: Row): Iterable<ParsedRecord> {
+    if (value.ts !== undefined || value.type === 'message' || at.key === 'messages') {
+      yield* messageRecords(value, placeOf(at.entry, value, envelope), directory);
+    } else if (isObject(value.profile) || value.team_id !== undefined) {
+      yield userRecord(value);
+    } else if (value.filetype !== undefined || value.mimetype !== undefined) {
+      const shared = fileRecord(value, null, null, directory);
+      if (shared !== null) yield shared;
+    } else if (value.is_channel !== undefined || value.members !== undefined || value.creator !== undefined) {
+      yield channelRecord(value, kindOf(value), directory);
+    } else if (value.change_type !== undefined && value.date !== undefined) {
+      yield integrationLogRecord(value, directory);
+    } else {
+      yield* page(value, at);
+    }
+  }
+
+  /** Pages of users.list, conversations.list and files.list that were saved whole. */
+  function* page(value: Row, at: At): Iterable<ParsedRecord> {
+    directory.addUsers(value.members);
+    const found = [...objects(value.members), ...objects(value.channels), ...objects(value.files)];
+    if (found.length === 0 && value.ok === undefined) throw new RecordError('not a message, user, channel or file');
+    for (const member of objects(value.members)) yield userRecord(member);
+    for (const channel of objects(value.channels)) yield channelRecord(channel, kindOf(channel), directory);
+    for (const file of objects(value.files)) yield* byShape({ filetype: '', ...file }, at, {});
+  }
+
+  return {
+    account: () => str(upload.metadata.team_id) ?? str(upload.metadata.account) ?? directory.team(),
+    isLookup: (entry) => !isClutter(entry.name) && isNameList(entry),
+    lookup(entry, value) {
+      const list = LISTS[basename(entry.name)];
+      const values = Array.isArray(value) ? value : [value];
+      if (list === 'users') directory.addUsers(values);
+      else if (list !== undefined && list !== 'logs') directory.addChannels(values, list);
+    },
+    skip: (entry) => isClutter(entry.name) || SKIPPED.has(basename(entry.name)) || !isJson(entry),
+    *json(value, at, envelope) {
+      if (value === null || value === undefined) return;
+      if (!isObject(value)) throw new RecordError('not an object');
+      yield* element(value, at, envelope);
+    },
+    row() {
+      throw new RecordError('Slack exports hold no CSV');
+    },
+    page() {
+      throw new RecordError('Slack exports hold no PDF');
+    },
+  };
+}
+
+function isJson(entry: Entry): boolean {
+  return entry.format === 'json' || entry.format === 'ndjson';
+}
+
+function isNameList(entry: Entry): boolean {
+  const list = LISTS[basename(entry.name)];
+  return list !== undefined && list !== 'logs' && isJson(entry);
+}
+
+/** `general.json` names its channel; `2025-03-04.json` alone does not. */
+function nameOfFile(entry: string): string {
+  const name = stem(entry);
+  return name === '' || DAY.test(name) ? 'channel' : name;
+}
+
+function kindOf(channel: Row): ChannelName['kind'] {
+  if (channel.is_im === true) return 'im';
+  if (channel.is_mpim === true) return 'mpim';
+  return channel.is_group === true || channel.is_private === true ? 'group' : 'channel';
+}
