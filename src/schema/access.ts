@@ -25,6 +25,15 @@ const BY_ROLE: Record<Role, readonly Permission[]> = {
   agent: ['files:read', 'query:run', 'workflows:read'],
 };
 
+export function permissionsOf(role: Role): readonly Permission[] {
+  return BY_ROLE[role];
+}
+
+/** Whether `role` may do all that `other` may: nobody hands out more than they have. */
+export function covers(role: Role, other: Role): boolean {
+  return BY_ROLE[other].every((permission) => BY_ROLE[role].includes(permission));
+}
+
 export function mayDo(principal: Principal, permission: Permission): boolean {
   return BY_ROLE[principal.role].includes(permission);
 }

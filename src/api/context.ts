@@ -1,0 +1,25 @@
+/** What a request carries through the API's middleware. */
+import type { HttpBindings } from '@hono/node-server';
+import type { Context } from 'hono';
+import type { Principal } from '../schema/principal.ts';
+
+export interface ApiEnv {
+  /** Absent where a test calls `app.request()` without a socket. */
+  Bindings: Partial<HttpBindings>;
+  Variables: {
+    requestId: string;
+    /** Set behind `authenticate`. */
+    principal: Principal;
+    /** For the request's log line. */
+    operation: string;
+    workflowId: string;
+  };
+}
+
+export type ApiContext = Context<ApiEnv>;
+
+/** The address of the peer itself. Forwarding headers are not believed: anybody can write them. */
+export function peerAddress(c: ApiContext): string | null {
+  const address = c.env?.incoming?.socket?.remoteAddress ?? null;
+  return address?.startsWith('::ffff:') ? address.slice('::ffff:'.length) : address;
+}

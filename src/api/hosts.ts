@@ -1,0 +1,48 @@
+/** Which names this server answers to, against DNS rebinding: a page that points its own name at loopback. */
+import { isIP } from 'node:net';
+import type { MiddlewareHandler } from 'hono';
+import type { Config } from '../schema/config.ts';
+import { Failure } from '../schema/failures.ts';
+import type { ApiContext, ApiEnv } from './context.ts';
+import { problem } from './problems.ts';
+
+export type HostSettings = Pick<Config, 'HOST' | 'ALLOWED_HOSTS' | 'publicUrl'>;
+
+const WILDCARDS = new Set(['0.0.0.0', '::']);
+
+/**
+ * Loopback, HOST, ALLOWED_HOSTS and the host of PUBLIC_URL, on any port. Bound to every interface, any address
+ * written as a number is right too: rebinding needs a name.
+ */
+export function hostCheck(settings: HostSettings): MiddlewareHandler<ApiEnv> {
+  const allowed = new Set(
+    [settings.HOST, ...settings.ALLOWED_HOSTS, new URL(settings.publicUrl).hostname].map((host) => bareHost(host)),
+  );
+  const anyNumber = WILDCARDS.has(settings.HOST);
+  return async (c, next) => {
+    const host = bareHost(hostHeader(c));
+    if (isLoopbackName(host) || allowed.has(host) || (anyNumber && isIP(host) !== 0)) return next();
+    return problem(
+      c,
+      new Failure('forbidden', `Host ${JSON.stringify(host.slice(0, 100))} is not one of ALLOWED_HOSTS`),
+    );
+  };
+}
+
+/** `Host` with its port, as the client sent it. */
+export function hostHeader(c: ApiContext): string {
+  return c.req.header('host') ?? new URL(c.req.url).host;
+}
+
+export function isLoopbackName(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+}
+
+/** Without port and brackets, in lower case. */
+export function bareHost(host: string): string {
+  const lower = host.trim().toLowerCase();
+  const bracketed = /^\[([^\]]*)\](?::\d+)?$/.exec(lower);
+  if (bracketed) return bracketed[1] ?? '';
+  if (isIP(lower) === 6) return lower;
+  return lower.replace(/:\d*$/, '').replace(/\.$/, '');
+}

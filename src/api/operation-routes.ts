@@ -1,0 +1,77 @@
+/** Mounts every operation as a route. */
+import type { Hono } from 'hono';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import type { Deps } from '../deps.ts';
+import type { AnyOperation, HttpExposure, Upload } from '../operations/contract.ts';
+import { invoke } from '../operations/invoke.ts';
+import { Failure } from '../schema/failures.ts';
+import type { Json } from '../schema/json.ts';
+import { type ApiContext, type ApiEnv, peerAddress } from './context.ts';
+import { readJsonObject } from './json-body.ts';
+import { receiveForm } from './multipart.ts';
+import { problem } from './problems.ts';
+import { readQuery } from './query-input.ts';
+
+export function mountOperations(app: Hono<ApiEnv>, deps: Deps, operations: readonly AnyOperation[]): void {
+  for (const operation of operations) {
+    const { http } = operation;
+    if (!http) continue;
+    app.on(http.method.toUpperCase(), honoPath(http.path), (c) => answer(c, deps, operation, http));
+  }
+}
+
+/** `/files/{file_id}` as hono writes it. */
+export function honoPath(path: string): string {
+  return path.replace(/\{([^}]+)\}/g, ':$1');
+}
+
+async function answer(c: ApiContext, deps: Deps, operation: AnyOperation, http: HttpExposure): Promise<Response> {
+  c.set('operation', operation.name);
+  let upload: Upload | undefined;
+  try {
+    let input: Record<string, unknown>;
+    if (http.body === 'multipart') {
+      const form = await receiveForm(c, deps.config.MAX_UPLOAD_BYTES);
+      input = form.fields;
+      upload = form.upload;
+    } else if (http.method === 'get' || http.method === 'delete') {
+      input = readQuery(c, operation.input);
+    } else {
+      input = await readJsonObject(c);
+    }
+    const output = await invoke(
+      deps,
+      operation,
+      {
+        principal: c.get('principal'),
+        requestId: c.get('requestId'),
+        address: peerAddress(c),
+        idempotencyKey: readIdempotencyKey(c),
+        signal: c.req.raw.signal,
+        report: () => {},
+        ...(upload ? { upload } : {}),
+      },
+      { ...input, ...c.req.param() },
+    );
+    noteWorkflow(c, output);
+    const status = operation.statusOf?.(output) ?? http.status ?? 200;
+    if (status === 204) return c.body(null, 204);
+    return c.json(output as Json, status as ContentfulStatusCode);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    return problem(c, error);
+  }
+}
+
+function readIdempotencyKey(c: ApiContext): string | null {
+  const key = c.req.header('idempotency-key');
+  if (key === undefined) return null;
+  if (/^[\x21-\x7e]{1,255}$/.test(key)) return key;
+  throw new Failure('invalid_input', 'Idempotency-Key must be 1 to 255 visible characters');
+}
+
+function noteWorkflow(c: ApiContext, output: unknown): void {
+  if (typeof output !== 'object' || output === null) return;
+  const id = (output as { workflow_id?: unknown }).workflow_id;
+  if (typeof id === 'string') c.set('workflowId', id);
+}

@@ -1,0 +1,8 @@
+/** The operations of the access room. */
+import type { AnyOperation } from '../contract.ts';
+import { auditList } from './audit-list.ts';
+import { keysCreate } from './keys-create.ts';
+import { keysList } from './keys-list.ts';
+import { keysRevoke } from './keys-revoke.ts';
+
+export const accessOperations: AnyOperation[] = [keysCreate, keysList, keysRevoke, auditList];
