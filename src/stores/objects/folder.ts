@@ -1,6 +1,6 @@
 /** Objects as files below one folder: an object appears by a rename, so it is whole or absent. */
 import { randomUUID } from 'node:crypto';
-import { constants } from 'node:fs';
+import { constants, mkdirSync, realpathSync } from 'node:fs';
 import {
   access,
   type FileHandle,
@@ -27,13 +27,13 @@ const RENAME_TRIES = 20;
  * Opens (and creates) `root/bucket`. Unfinished puts live in `root/.tmp/bucket`, on the same file system.
  * Links are never followed out of the folder: a key that leads through one throws Failure('forbidden').
  */
-export async function folderStore(options: { root: string; bucket: string }): Promise<ObjectStore> {
+export function folderStore(options: { root: string; bucket: string }): ObjectStore {
   checkBucket(options.bucket);
   const root = resolve(options.root);
-  await mkdir(join(root, options.bucket), { recursive: true });
-  await mkdir(join(root, '.tmp', options.bucket), { recursive: true });
-  const base = await realpath(join(root, options.bucket));
-  const unfinished = await realpath(join(root, '.tmp', options.bucket));
+  mkdirSync(join(root, options.bucket), { recursive: true });
+  mkdirSync(join(root, '.tmp', options.bucket), { recursive: true });
+  const base = realpathSync(join(root, options.bucket));
+  const unfinished = realpathSync(join(root, '.tmp', options.bucket));
 
   /** The file of a key whose folder is really below the base; null when the folder does not exist. */
   async function locate(key: string): Promise<string | null> {

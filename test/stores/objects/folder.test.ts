@@ -12,10 +12,10 @@ beforeAll(async () => {
 });
 afterAll(() => rm(root, { recursive: true, force: true }));
 
-objectStoreContract('folder', () => folderStore({ root: join(root, 'contract'), bucket: 'test-bucket' }));
+objectStoreContract('folder', async () => folderStore({ root: join(root, 'contract'), bucket: 'test-bucket' }));
 
 test('does not follow links out of its folder', async () => {
-  const store = await folderStore({ root: join(root, 'links'), bucket: 'bucket' });
+  const store = folderStore({ root: join(root, 'links'), bucket: 'bucket' });
   const outside = join(root, 'outside');
   await mkdir(outside);
   await writeFile(join(outside, 'secret'), 'secret');
@@ -37,7 +37,7 @@ test('does not follow links out of its folder', async () => {
 });
 
 test('sweeps what an interrupted put left, by its age', async () => {
-  const store = await folderStore({ root: join(root, 'sweep'), bucket: 'bucket' });
+  const store = folderStore({ root: join(root, 'sweep'), bucket: 'bucket' });
   const unfinished = join(root, 'sweep', '.tmp', 'bucket');
   await writeFile(join(unfinished, 'old'), 'x');
   await writeFile(join(unfinished, 'new'), 'x');
@@ -47,7 +47,7 @@ test('sweeps what an interrupted put left, by its age', async () => {
 });
 
 test('leaves no empty folders behind and says when a name is taken by a folder', async () => {
-  const store = await folderStore({ root: join(root, 'prune'), bucket: 'bucket' });
+  const store = folderStore({ root: join(root, 'prune'), bucket: 'bucket' });
   await store.put('a/b/c', Buffer.from('x'));
   await expect(store.put('a/b', Buffer.from('x'))).rejects.toMatchObject({ code: 'conflict' });
   await expect(store.put('a/b/c/d', Buffer.from('x'))).rejects.toMatchObject({ code: 'conflict' });

@@ -1,0 +1,20 @@
+/** Chooses the object store that the settings name. */
+import { join } from 'node:path';
+import type { Config } from '../../schema/config.ts';
+import type { ObjectStore } from '../contract.ts';
+import { folderStore } from './folder.ts';
+import { s3Store } from './s3.ts';
+
+type Settings = Pick<
+  Config,
+  'dataDir' | 'S3_ENDPOINT' | 'S3_BUCKET' | 'AWS_REGION' | 'AWS_ACCESS_KEY_ID' | 'AWS_SECRET_ACCESS_KEY'
+>;
+
+/** S3 when S3_ENDPOINT is set, else the folder `objects` in the data folder. Contacts no server. */
+export function openObjects(config: Settings): ObjectStore {
+  const { S3_ENDPOINT: endpoint, S3_BUCKET: bucket } = config;
+  if (!endpoint) return folderStore({ root: join(config.dataDir, 'objects'), bucket });
+  const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = config;
+  const credentials = accessKeyId && secretAccessKey ? { credentials: { accessKeyId, secretAccessKey } } : {};
+  return s3Store({ endpoint, bucket, region: config.AWS_REGION, ...credentials });
+}
