@@ -102,6 +102,9 @@ const ENVIRONMENT = z.object({
   MAX_ARCHIVE_RATIO: integer(200, 2, 100_000).describe('most an entry over 1 MiB may grow when unpacked'),
   MAX_RECORD_BYTES: bytes(4 * 1024 * 1024).describe('largest single record'),
   MAX_JSON_DEPTH: integer(64, 4, 1000).describe('deepest nesting of JSON'),
+  INGEST_BATCH_RECORDS: integer(5000, 2, 100_000).describe(
+    'records that a kill in the middle of parsing may cost at most',
+  ),
   OSTINATO_COMPONENT_TIMEOUT: integer(1200, 10, 7200).describe('seconds that getting one component may take'),
 });
 
@@ -188,4 +191,9 @@ export function toEnvironment(config: Config): Record<string, string> {
   out['DATA_DIR'] = config.dataDir;
   out['CACHE_DIR'] = config.cacheDir;
   return out;
+}
+
+/** Everything this process was started with, to hand on to programs that are not ours. */
+export function inheritedEnvironment(): NodeJS.ProcessEnv {
+  return { ...process.env };
 }
