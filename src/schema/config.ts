@@ -159,7 +159,7 @@ export function loadConfig(
 }
 
 function defaultCacheDir(env: NodeJS.ProcessEnv): string {
-  return join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'ostinato');
+  return join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'ostinato');
 }
 
 /** For `ostinato config`: every variable with its value in force, secrets masked, and passwords in addresses too. */
@@ -188,8 +188,8 @@ export function toEnvironment(config: Config): Record<string, string> {
     if (value === undefined) continue;
     out[name] = Array.isArray(value) ? value.join(',') : String(value);
   }
-  out['DATA_DIR'] = config.dataDir;
-  out['CACHE_DIR'] = config.cacheDir;
+  out.DATA_DIR = config.dataDir;
+  out.CACHE_DIR = config.cacheDir;
   return out;
 }
 

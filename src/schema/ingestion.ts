@@ -1,14 +1,26 @@
 /** What goes into and comes out of the ingestion workflows, their activities and messages. JSON-safe throughout. */
+import type { JsonObject } from './json.ts';
 import type { FileStatus, Phase, Source } from './names.ts';
-import type { ResumePoint } from './records.ts';
 
-export interface IngestInput {
+/** Where an import comes from when it was not uploaded. */
+export type ImportFrom = { object_key: string } | { url: string };
+
+export type IngestInput = {
   file_id: string;
   owner: string;
   source: Source;
   /** Fences late activities of an attempt that was given up. */
   attempt: number;
-}
+  import: ImportFrom | null;
+};
+
+export type DeleteInput = {
+  file_id: string;
+  owner: string;
+  source: Source;
+  /** The ingestion to stop first. */
+  ingest_workflow_id: string;
+};
 
 export interface IngestProgress {
   file_id: string;
@@ -17,31 +29,19 @@ export interface IngestProgress {
   progress: number;
 }
 
-export interface StepInput {
+/** What every step knows of its file. */
+export interface Step {
   file_id: string;
   workflow_id: string;
   attempt: number;
+  owner: string;
+  source: Source;
 }
 
-export interface ParseInput extends StepInput {
-  /** Where an earlier run of this step stopped when it was paused; null at first. */
-  from: ResumePoint | null;
-}
-
-/** `done: false`: the step was asked to stop and says where to go on. */
-export interface ParseResult {
+/** `done: false`: the step was asked to stop. Where it goes on stands in the file's checkpoint. */
+export interface StepResult {
   done: boolean;
-  resume: ResumePoint;
-}
-
-export interface IndexInput extends StepInput {
-  /** Record id after which to go on; null at first. */
-  from: string | null;
-}
-
-export interface IndexResult {
-  done: boolean;
-  after: string | null;
+  checkpoint: JsonObject;
 }
 
 export interface IngestResult {

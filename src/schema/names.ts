@@ -92,11 +92,9 @@ export function parseQueue(source: Source): string {
 export const MESSAGES = {
   /** Query: `IngestProgress`. */
   progress: 'progress',
-  /** Updates. Each is idempotent and answers with the status it led to. */
+  /** Updates and signals of the same name; the update answers with the status it led to. */
   pause: 'pause',
   resume: 'resume',
-  /** Signal that the generic tool sends for operators; carries `{ name: 'pause' | 'resume' }`. */
-  control: 'control',
 } as const;
 
 /** Keyword search attributes set on every workflow at its start. */

@@ -3,7 +3,7 @@ import type { ColumnType, Generated, GeneratedAlways } from 'kysely';
 import type { JsonObject } from './json.ts';
 import type { ContentType, EventName, FileStatus, Phase, Role, Source, WorkflowType } from './names.ts';
 import type { Grant } from './principal.ts';
-import type { EntryError } from './records.ts';
+import type { EntryError, ResumePoint } from './records.ts';
 
 /** jsonb: read as a value, written as JSON text, so that an array never turns into a Postgres array. */
 type Jsonb<T> = ColumnType<T, string, string>;
@@ -13,6 +13,14 @@ type Created = Generated<Date>;
 export interface FailureRecord {
   code: string;
   detail: string;
+}
+
+/** How far an attempt has come; written in the transaction of the rows it speaks of. */
+export interface Checkpoint {
+  parse: ResumePoint | null;
+  parsed: boolean;
+  /** Record id up to which vectors are written. */
+  indexed_after: string | null;
 }
 
 export type RunStatus = 'pending' | 'running' | 'completed' | 'failed' | 'cancelled' | 'terminated' | 'timed_out';
@@ -104,6 +112,7 @@ export interface Tables {
     error_count: Generated<string>;
     errors: JsonbWithDefault<EntryError[]>;
     error: JsonbWithDefault<FailureRecord | null>;
+    checkpoint: JsonbWithDefault<Checkpoint | null>;
     created_at: Created;
     started_at: Date | null;
     completed_at: Date | null;

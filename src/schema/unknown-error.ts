@@ -21,6 +21,7 @@ const GRPC_DEADLINE = 4;
 
 export function toFailure(error: unknown): Failure {
   if (error instanceof Failure) return error;
+  if (isBadValue(error)) return new Failure('invalid_input', 'A value has the wrong form', { cause: error });
   if (isUnreachable(error))
     return new Failure('unavailable', 'A component did not answer; try again shortly', { cause: error });
   return new Failure('internal', 'Something went wrong here; the log has it under this request id', { cause: error });
@@ -38,4 +39,10 @@ export function isUnreachable(error: unknown): boolean {
     e = cause;
   }
   return false;
+}
+
+/** Postgres' data exceptions that only a caller's value can cause: not a uuid, not a time, out of range. */
+function isBadValue(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code;
+  return code === '22P02' || code === '22007' || code === '22008' || code === '22003';
 }

@@ -55,7 +55,15 @@ export async function appendEvents(trx: Trx | Db, events: NewEvent[]): Promise<v
  */
 export async function readEvents(
   db: Db,
-  options: { after: string | null; owners: string[] | null; resources?: string[]; names?: string[]; limit: number },
+  options: {
+    after: string | null;
+    owners: string[] | null;
+    resources?: string[];
+    names?: string[];
+    /** Only events whose resource is this one. */
+    about?: string;
+    limit: number;
+  },
 ): Promise<LoggedEvent[]> {
   const [xid, seq] = parseEventCursor(options.after);
   let query = db
@@ -66,7 +74,7 @@ export async function readEvents(
     .orderBy('xid')
     .orderBy('seq')
     .limit(options.limit);
-  const { owners, resources, names } = options;
+  const { owners, resources, names, about } = options;
   if (owners !== null) {
     query = query.where((eb) =>
       eb.or([
@@ -75,6 +83,7 @@ export async function readEvents(
       ]),
     );
   }
+  if (about !== undefined) query = query.where('resource', '=', about);
   if (names?.length) query = query.where('name', 'in', names as EventName[]);
   const rows = await query.execute();
   return rows.map(({ xid, seq, ...row }) => ({ id: `${xid}-${seq}`, ...row }));

@@ -110,6 +110,7 @@ export async function up(db: Kysely<never>): Promise<void> {
       error_count bigint NOT NULL DEFAULT 0,
       errors jsonb NOT NULL DEFAULT '[]',
       error jsonb,
+      checkpoint jsonb,
       created_at timestamptz NOT NULL DEFAULT now(),
       started_at timestamptz,
       completed_at timestamptz,
@@ -164,7 +165,8 @@ export async function up(db: Kysely<never>): Promise<void> {
       PRIMARY KEY (owner, source_type)
     );
 
-    CREATE TABLE query_cache (
+    -- Unlogged: a lost entry is only computed again, and a store costs no flush.
+    CREATE UNLOGGED TABLE query_cache (
       cache_key text PRIMARY KEY,
       versions text NOT NULL,
       response jsonb NOT NULL,

@@ -1,0 +1,34 @@
+/** All activities, made from the stores and clients of this process. Workflows see only their types. */
+import { Context } from '@temporalio/activity';
+import type { Deps } from '../deps.ts';
+import type { DeleteInput, ImportFrom, Step } from '../schema/ingestion.ts';
+import { byCode } from './context.ts';
+import { completeFile } from './ingestion/complete.ts';
+import { fetchFile } from './ingestion/fetch.ts';
+import { indexFile } from './ingestion/index-vectors.ts';
+import { parseFile } from './ingestion/parse.ts';
+import { setPaused } from './ingestion/pause.ts';
+import { type AbandonInput, abandonFile, removeFile, stopIngestion } from './ingestion/remove.ts';
+import { validateFile } from './ingestion/validate.ts';
+import { reconcileRuns } from './maintenance/reconcile.ts';
+import { sweepStorage } from './maintenance/sweep.ts';
+
+export function createActivities(deps: Deps) {
+  return {
+    fetchFile: byCode((input: Step & { from: ImportFrom }) =>
+      fetchFile(deps, input, Context.current().cancellationSignal),
+    ),
+    validateFile: byCode((input: Step) => validateFile(deps, input)),
+    parseFile: byCode((input: Step) => parseFile(deps, input)),
+    indexFile: byCode((input: Step) => indexFile(deps, input)),
+    completeFile: byCode((input: Step) => completeFile(deps, input)),
+    setPaused: byCode((input: Step & { paused: boolean }) => setPaused(deps, input)),
+    abandonFile: byCode((input: AbandonInput) => abandonFile(deps, input)),
+    stopIngestion: byCode((input: DeleteInput & { workflow_id: string }) => stopIngestion(deps, input)),
+    removeFile: byCode((input: DeleteInput & { workflow_id: string }) => removeFile(deps, input)),
+    reconcileRuns: byCode(() => reconcileRuns(deps)),
+    sweepStorage: byCode(() => sweepStorage(deps)),
+  };
+}
+
+export type Activities = ReturnType<typeof createActivities>;

@@ -1,0 +1,99 @@
+/** Starts what was admitted and never started, and closes rows whose workflow is gone. */
+import { WorkflowNotFoundError } from '@temporalio/client';
+import type { Deps } from '../../deps.ts';
+import { Failure } from '../../schema/failures.ts';
+import type { RunStatus } from '../../schema/tables.ts';
+import { engineId, startRun } from '../../services/engine.ts';
+import { closeRun, markRunStarted, openRuns, type RunRow } from '../../stores/runs.ts';
+import { keepAlive } from '../context.ts';
+
+/** Younger rows may just be on their way through the API. */
+const SETTLED_AFTER_MS = 60_000;
+const AT_ONCE = 500;
+
+const CLOSED: Record<string, RunStatus> = {
+  COMPLETED: 'completed',
+  FAILED: 'failed',
+  CANCELLED: 'cancelled',
+  TERMINATED: 'terminated',
+  TIMED_OUT: 'timed_out',
+};
+
+export interface Reconciled {
+  started: number;
+  closed: number;
+  looked_at: number;
+}
+
+/**
+ * Refuses to act when the engine is not the one these rows were admitted for: an empty engine would make every
+ * running row look gone. A workflow the engine does not answer for is left as it is.
+ */
+export async function reconcileRuns(deps: Deps): Promise<Reconciled> {
+  const stop = keepAlive(() => null);
+  try {
+    await assertSameEngine(deps);
+    const rows = await openRuns(deps.db, new Date(Date.now() - SETTLED_AFTER_MS), AT_ONCE);
+    const done = { started: 0, closed: 0, looked_at: rows.length };
+    for (const row of rows) {
+      const outcome = await reconcileOne(deps, row);
+      if (outcome) done[outcome] += 1;
+    }
+    return done;
+  } finally {
+    stop();
+  }
+}
+
+async function reconcileOne(deps: Deps, row: RunRow): Promise<'started' | 'closed' | undefined> {
+  try {
+    const { status } = await deps.temporal.workflow.getHandle(row.workflow_id).describe();
+    const closed = CLOSED[status.name];
+    if (closed === undefined) {
+      if (row.status === 'pending') await markRunStarted(deps.db, row.workflow_id);
+      return undefined;
+    }
+    await closeBoth(deps, row, closed);
+    return 'closed';
+  } catch (error) {
+    // Only a clear "not found" says anything; "unavailable" is thrown on and tried again by the next run.
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+    if (row.status !== 'pending') {
+      await closeBoth(deps, row, 'terminated');
+      return 'closed';
+    }
+    await startRun(deps, row);
+    return 'started';
+  }
+}
+
+/** The run's row, and the file it worked on where the workflow had no chance to say how it ended. */
+async function closeBoth(deps: Deps, row: RunRow, status: RunStatus): Promise<void> {
+  const error =
+    status === 'completed' ? null : { code: 'internal', detail: `The workflow ended as ${status.replace('_', ' ')}` };
+  await deps.db.transaction().execute(async (trx) => {
+    await closeRun(trx, row.workflow_id, status, error);
+    if (row.type !== 'ingestFile' || status === 'completed') return;
+    await trx
+      .updateTable('file_imports')
+      .set({
+        status: status === 'cancelled' ? 'cancelled' : 'failed',
+        error: JSON.stringify(error),
+        completed_at: new Date(),
+      })
+      .where('workflow_id', '=', row.workflow_id)
+      .where('status', 'in', ['pending', 'processing', 'paused'])
+      .execute();
+  });
+}
+
+async function assertSameEngine(deps: Deps): Promise<void> {
+  const installation = await deps.db.selectFrom('installation').select('engine_id').executeTakeFirstOrThrow();
+  const engine = await engineId(deps);
+  if (installation.engine_id !== engine) {
+    throw new Failure(
+      'conflict',
+      `This Postgres belongs to Temporal namespace ${installation.engine_id}, not ${engine}; nothing was reconciled`,
+    );
+  }
+}

@@ -1,0 +1,15 @@
+/** Every operation there is. Doors and contract tests are made from this list. */
+import { accessOperations } from './access/index.ts';
+import type { AnyOperation } from './contract.ts';
+import { ingestionOperations } from './ingestion/index.ts';
+import { queryOperations } from './query/index.ts';
+import { systemOperations } from './system/index.ts';
+import { workflowOperations } from './workflows/index.ts';
+
+export const operations: readonly AnyOperation[] = [
+  ...ingestionOperations,
+  ...queryOperations,
+  ...workflowOperations,
+  ...accessOperations,
+  ...systemOperations,
+];

@@ -1,0 +1,35 @@
+/** The worker process: hosts every workflow and activity until it is told to stop, then drains. */
+import { Runtime } from '@temporalio/worker';
+import { createDeps } from '../deps.ts';
+import { createLog } from '../logging.ts';
+import { loadConfig } from '../schema/config.ts';
+import { claimEngine } from '../services/engine.ts';
+import { runWorkers } from './run.ts';
+import { ensureSchedules } from './schedules.ts';
+import { temporalLogger } from './temporal-logger.ts';
+
+const config = loadConfig();
+const log = createLog(config.LOG_LEVEL, 'worker');
+Runtime.install({
+  logger: temporalLogger(log),
+  // Signals are ours: the store must stay open until the last activity has stopped.
+  shutdownSignals: [],
+});
+const deps = await createDeps(config, { log, applicationName: 'ostinato-worker', writesVectors: true });
+const workers = await runWorkers(deps);
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => workers.stop());
+if (!(await claimEngine(deps))) {
+  log.error('this Postgres belongs to another Temporal namespace: nothing will be reconciled until they match');
+}
+await ensureSchedules(deps);
+process.stdout.write(`${JSON.stringify({ ready: true })}\n`);
+try {
+  await workers.done;
+  await deps.close();
+  log.info('drained');
+} catch (error) {
+  log.fatal({ err: error }, 'a worker failed');
+  process.exitCode = 1;
+}
+// Native handles must not keep a drained process alive.
+process.exit();

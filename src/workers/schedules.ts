@@ -1,0 +1,24 @@
+/** Temporal's schedules for everything periodic; made once, kept as an operator changed them. */
+import { ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
+import type { Deps } from '../deps.ts';
+import { QUEUES, WORKFLOWS } from '../schema/names.ts';
+
+const SCHEDULES = [
+  { id: 'ostinato-reconcile', type: WORKFLOWS.reconcile, every: '1 minute' },
+  { id: 'ostinato-sweep', type: WORKFLOWS.sweepStorage, every: '1 hour' },
+] as const;
+
+export async function ensureSchedules(deps: Deps): Promise<void> {
+  for (const { id, type, every } of SCHEDULES) {
+    try {
+      await deps.temporal.schedule.create({
+        scheduleId: id,
+        spec: { intervals: [{ every }] },
+        policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1 minute' },
+        action: { type: 'startWorkflow', workflowType: type, taskQueue: QUEUES.workflows, workflowId: id },
+      });
+    } catch (error) {
+      if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+    }
+  }
+}
