@@ -1,4 +1,5 @@
 /** The contract between the readers (containers and formats) and the parsers of the five sources. */
+import type { FailureCode } from '../schema/failures.ts';
 import type { JsonObject } from '../schema/json.ts';
 import type { Source } from '../schema/names.ts';
 import type { EntryError, ParsedRecord, ResumePoint } from '../schema/records.ts';
@@ -92,6 +93,8 @@ export interface ParsedBatch {
   records: (ParsedRecord & { entry: number })[];
   /** Unreadable records met in this batch; only the first MAX_KEPT_ERRORS of an upload are kept by name. */
   errors: EntryError[];
+  /** Code of the batch's first unreadable record, or null: what to fail an upload with that holds no good one. */
+  cause: FailureCode | null;
   /** Where the next batch starts. */
   resume: ResumePoint;
   /** Progress in unpacked bytes over all entries. */
