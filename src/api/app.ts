@@ -5,8 +5,10 @@ import type { AnyOperation } from '../operations/contract.ts';
 import { toFailure } from '../schema/unknown-error.ts';
 import { createAuthenticator } from '../services/access/authenticate.ts';
 import { createFailureLimit } from '../services/access/failure-limit.ts';
+import type { EventHub } from '../services/event-hub.ts';
 import { authentication, createGate } from './authentication.ts';
 import type { ApiContext, ApiEnv } from './context.ts';
+import { mountEvents } from './events-stream.ts';
 import { hostCheck } from './hosts.ts';
 import { notFound } from './not-found.ts';
 import { mountOperations } from './operation-routes.ts';
@@ -19,6 +21,11 @@ import { mountSessions } from './session-routes.ts';
 export interface ApiOptions {
   deps: Deps;
   operations: readonly AnyOperation[];
+  hub: EventHub;
+  /** Aborts when the server drains. */
+  draining: AbortSignal;
+  /** Milliseconds after which an event stream that nobody reads is dropped. */
+  slowReaderMs?: number;
   /** Failed authentications a minute from one address; 20 unless told. */
   failedAuthPerMinute?: number;
 }
@@ -43,6 +50,12 @@ export function createApi(options: ApiOptions): Hono<ApiEnv> {
 
   app.use(authentication(gate));
   mountSessions(app, { db, cookies: config });
+  mountEvents(app, {
+    hub: options.hub,
+    metrics: deps.metrics,
+    draining: options.draining,
+    ...(options.slowReaderMs === undefined ? {} : { slowReaderMs: options.slowReaderMs }),
+  });
   mountOperations(app, deps, operations);
   app.notFound(notFound(app));
   app.onError((error, c) => answerError(deps, error, c));

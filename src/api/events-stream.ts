@@ -1,0 +1,131 @@
+/** `GET /api/v1/events`: the event log as a resumable `text/event-stream`. */
+import type { Hono } from 'hono';
+import { z } from 'zod';
+import type { Metrics } from '../metrics.ts';
+import { parseInput } from '../operations/invoke.ts';
+import { mayDo, visibleOwners } from '../schema/access.ts';
+import { Failure } from '../schema/failures.ts';
+import { EVENT_NAMES } from '../schema/names.ts';
+import type { Principal } from '../schema/principal.ts';
+import type { EventHub, Subscription } from '../services/event-hub.ts';
+import type { LoggedEvent } from '../stores/events.ts';
+import type { ApiEnv } from './context.ts';
+import { problem } from './problems.ts';
+import { readQuery } from './query-input.ts';
+
+export const EVENTS_PATH = '/api/v1/events';
+
+const HEARTBEAT_MS = 15_000;
+/** A reader that takes nothing for so long is dropped; it may come back with Last-Event-ID. */
+const SLOW_READER_MS = 30_000;
+
+export const EventsQuery = z.object({
+  after: z
+    .string()
+    .regex(/^(0|\d{1,20}-\d{1,19})$/, 'must be the id of an event, or 0 for the beginning')
+    .optional()
+    .describe('begin after this event; 0 begins at the oldest, absent begins now. `Last-Event-ID` goes before it'),
+  names: z.array(z.enum(EVENT_NAMES)).optional().describe('only these events, separated by commas'),
+  file_id: z.uuid().optional().describe('only events about this file'),
+});
+
+export interface EventStreamOptions {
+  hub: EventHub;
+  metrics: Metrics;
+  /** Aborts when the server drains: streams end, clients come back to the next process. */
+  draining: AbortSignal;
+  heartbeatMs?: number;
+  slowReaderMs?: number;
+}
+
+export function mountEvents(app: Hono<ApiEnv>, options: EventStreamOptions): void {
+  app.get(EVENTS_PATH, (c) => {
+    c.set('operation', 'events.stream');
+    const principal = c.get('principal');
+    if (!mayDo(principal, 'files:read')) {
+      return problem(c, new Failure('forbidden', `Role ${principal.role} lacks files:read`));
+    }
+    const lastEventId = c.req.header('last-event-id');
+    const query = readQuery(c, EventsQuery);
+    const input = parseInput(EventsQuery, lastEventId ? { ...query, after: lastEventId } : query);
+    const subscription: Subscription = {
+      ...visibleTo(principal),
+      after: input.after === '0' ? null : input.after,
+      ...(input.names ? { names: input.names } : {}),
+      ...(input.file_id ? { about: `file:${input.file_id}` } : {}),
+    };
+    return new Response(stream(options, subscription, c.req.raw.signal), {
+      headers: {
+        'content-type': 'text/event-stream; charset=utf-8',
+        'cache-control': 'no-store, no-transform',
+        'x-accel-buffering': 'no',
+      },
+    });
+  });
+}
+
+/** What of the log a caller may see: its own and granted owners, and single granted files. */
+export function visibleTo(principal: Principal): Pick<Subscription, 'owners' | 'resources'> {
+  return { owners: visibleOwners(principal), resources: principal.grants.map((grant) => grant.resource) };
+}
+
+function stream(
+  options: EventStreamOptions,
+  subscription: Subscription,
+  gone: AbortSignal,
+): ReadableStream<Uint8Array> {
+  const { hub, metrics, draining } = options;
+  const stop = new AbortController();
+  const signal = AbortSignal.any([stop.signal, gone, draining]);
+  const encoder = new TextEncoder();
+  const transport = new TransformStream<Uint8Array, Uint8Array>(undefined, { highWaterMark: 1 });
+  const writer = transport.writable.getWriter();
+  const slowReaderMs = options.slowReaderMs ?? SLOW_READER_MS;
+
+  /** Waits until the reader has room; one that has none for too long is dropped. */
+  async function write(text: string): Promise<void> {
+    const timer = setTimeout(() => stop.abort(), slowReaderMs);
+    try {
+      await Promise.race([writer.ready, aborted(signal)]);
+      if (!signal.aborted) writer.write(encoder.encode(text)).catch(() => stop.abort());
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async function run(): Promise<void> {
+    metrics.activeStreams.inc();
+    const heartbeat = setInterval(() => {
+      // Only while there is room: a comment must not pile up behind a slow reader.
+      if ((writer.desiredSize ?? 0) > 0) writer.write(encoder.encode(': still here\n\n')).catch(() => stop.abort());
+    }, options.heartbeatMs ?? HEARTBEAT_MS);
+    try {
+      await write('retry: 1000\n\n');
+      for await (const event of hub.subscribe(subscription, signal)) {
+        await write(format(event));
+        if (signal.aborted) break;
+      }
+    } finally {
+      clearInterval(heartbeat);
+      metrics.activeStreams.dec();
+    }
+  }
+
+  writer.closed.catch(() => stop.abort());
+  run()
+    .then(() => (stop.signal.aborted ? writer.abort() : writer.close()))
+    .catch((error: unknown) => writer.abort(error))
+    .catch(() => {});
+  return transport.readable;
+}
+
+function format(event: LoggedEvent): string {
+  return `id: ${event.id}\nevent: ${event.name}\ndata: ${JSON.stringify(event.data)}\n\n`;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
