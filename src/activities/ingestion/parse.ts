@@ -47,10 +47,6 @@ export async function parseFile(deps: Deps, step: Step): Promise<StepResult> {
   });
   try {
     for await (const batch of parser.batches) {
-      deps.log.debug(
-        { file_id: step.file_id, from: checkpoint.parse?.ordinal ?? 0, parsed: batch.count },
-        'batch parsed',
-      );
       deps.metrics.records.inc({ source: step.source }, batch.count);
       deps.metrics.ingestErrors.inc({ source: step.source }, batch.errors.length);
       checkpoint = await commitBatch(deps, step, checkpoint, batch);

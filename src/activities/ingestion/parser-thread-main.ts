@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { parseUpload } from '../../parsers/parse-upload.ts';
 import { objectAccess } from '../../parsers/readers/access.ts';
+import { createLog } from '../../logging.ts';
 import { Failure } from '../../schema/failures.ts';
 import { copyRow } from '../../stores/copy-rows.ts';
 import { openObjects } from '../../stores/objects/index.ts';
@@ -10,6 +11,7 @@ import type { CopyBatch, FromThread, ParserJob } from './parser-thread.ts';
 const port = parentPort;
 if (!port) throw new Error('this file runs as a thread only');
 const job = workerData as ParserJob;
+const log = createLog(job.config.LOG_LEVEL, 'parser');
 
 async function* copyBatches(): AsyncGenerator<CopyBatch> {
   const objects = await openObjects(job.config);
@@ -26,6 +28,8 @@ async function* copyBatches(): AsyncGenerator<CopyBatch> {
     for await (const { account, records, ...rest } of parsed) {
       const owner = { owner: job.owner, source: job.source, account: account ?? 'default' };
       const text = records.map((record, index) => copyRow(record, index, owner)).join('');
+      // What was emitted is counted from outside by this line, whatever becomes of the batch.
+      log.debug({ object: job.key, emitted: records.length, upto: rest.resume.ordinal }, 'batch parsed');
       yield { ...rest, rows: encoder.encode(text), count: records.length };
     }
   } finally {
