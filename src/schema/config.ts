@@ -60,6 +60,9 @@ const ENVIRONMENT = z.object({
   TEMPORAL_TLS: flag(false).describe('TLS towards Temporal'),
   TEMPORAL_PORT: integer(0, 0, 65_535).describe('port of the embedded Temporal (0: a free one)'),
   TEMPORAL_UI_PORT: integer(0, 0, 65_535).describe('port of the embedded Temporal Web UI (0: a free one)'),
+  TEMPORAL_UI_ADDRESS: url(['http:', 'https:']).describe(
+    'Temporal Web UI to show under /temporal; it must serve below that path. The embedded one when absent',
+  ),
   TEMPORAL_SYNCHRONOUS: z
     .enum(['full', 'normal'])
     .default('full')
@@ -89,6 +92,9 @@ const ENVIRONMENT = z.object({
   PAYLOAD_KEY: key32.describe('encrypts workflow payloads; created in DATA_DIR when absent'),
   EGRESS_ALLOW: list.describe('hosts and CIDR blocks that outgoing calls may reach although they are private'),
   METRICS_TOKEN: z.string().min(16).optional().describe('bearer token for /metrics from beyond loopback'),
+  WORKER_METRICS_PORT: integer(0, 0, 65_535).describe(
+    'loopback port of the metrics of a worker (0: a free one, which the API on the same DATA_DIR finds by itself)',
+  ),
   OTEL_EXPORTER_OTLP_ENDPOINT: url(['http:', 'https:']).describe('where traces go'),
   LOG_LEVEL: z
     .string()
@@ -105,6 +111,8 @@ const ENVIRONMENT = z.object({
   INGEST_BATCH_RECORDS: integer(5000, 2, 100_000).describe(
     'records that a kill in the middle of parsing may cost at most',
   ),
+  OSTINATO_URL: url(['http:', 'https:']).describe('client: address of the API that the command line talks to'),
+  OSTINATO_API_KEY: z.string().min(1).optional().describe('client: key that the command line signs in with'),
   OSTINATO_COMPONENT_TIMEOUT: integer(1200, 10, 7200).describe('seconds that getting one component may take'),
 });
 
