@@ -3,7 +3,7 @@
  * `{contactIds: […]}`. https://developers.hubspot.com/docs/guides/api/crm/associations/associations-v3
  */
 import { type Fields, keyOf, listed } from '../columns.ts';
-import { distinct, id, isObject, objects } from '../values.ts';
+import { distinct, id, isObject } from '../values.ts';
 import { type Kind, typeOfName } from './objects.ts';
 
 /** Ids by singular object name. */
