@@ -1,19 +1,21 @@
 /** Free and taken ports of one address. */
+import { randomInt } from 'node:crypto';
 import { connect, createServer } from 'node:net';
 
+/**
+ * Below what systems hand to outgoing connections, which could otherwise take the port before the server does; and
+ * Temporal keeps its own port numbers in a signed 16-bit column.
+ */
+const LOWEST = 15_000;
+const HIGHEST = 32_000;
+
 /** A port of `host` that was free a moment ago. */
-export function freePort(host = '127.0.0.1'): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on('error', reject);
-    server.listen(0, host, () => {
-      const address = server.address();
-      server.close(() => {
-        if (address !== null && typeof address === 'object') resolve(address.port);
-        else reject(new Error('the system gave no port'));
-      });
-    });
-  });
+export async function freePort(host = '127.0.0.1'): Promise<number> {
+  for (let attempt = 0; attempt < 200; attempt++) {
+    const port = randomInt(LOWEST, HIGHEST);
+    if (await isFree(port, host)) return port;
+  }
+  throw new Error(`no free port was found on ${host}`);
 }
 
 /** Whether nothing listens on `port` of `host`, found by listening there for a moment. */

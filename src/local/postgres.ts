@@ -1,31 +1,21 @@
 /** The embedded Postgres: binaries from the platform's package, started by a launcher of our own. */
-import { spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import {
-  chmodSync,
-  chownSync,
-  closeSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
-import { inheritedEnvironment } from '../schema/config.ts';
 import { freePort } from './ports.ts';
 import { preparePostgresBinaries } from './postgres-binaries.ts';
+import {
+  ensureCluster,
+  type Installation,
+  libraryPath,
+  openFolder,
+  ownerOf,
+  POSTGRES_USER,
+  passwordOf,
+} from './postgres-cluster.ts';
 import type { Service, Supervisor } from './supervise.ts';
 
-const MAJOR = '18';
-const USER = 'ostinato';
 const DATABASE = 'ostinato';
-/** `nobody` on Linux. Postgres refuses to run as root. */
-const NOBODY = 65_534;
 
 export interface EmbeddedPostgres {
   databaseUrl: string;
@@ -43,6 +33,8 @@ export interface PostgresOptions {
   report: (line: string) => void;
   /** More server settings, such as `fsync=off` for tests. */
   settings?: Record<string, string>;
+  /** Other programs than the embedded ones. */
+  installation?: Installation;
 }
 
 /**
@@ -52,11 +44,11 @@ export interface PostgresOptions {
  */
 export async function startPostgres(options: PostgresOptions): Promise<EmbeddedPostgres> {
   const asRoot = process.getuid?.() === 0;
-  const owner = asRoot ? { uid: NOBODY, gid: NOBODY } : {};
-  const native = await preparePostgresBinaries({ cacheDir: options.cacheDir, open: asRoot });
+  const installation = options.installation ?? (await embedded(options.cacheDir, asRoot));
   const cluster = join(options.dataDir, 'postgres');
-  const password = passwordOf(options.dataDir);
-  await ensureCluster({ cluster, password, native, owner, report: options.report });
+  const password = passwordOf(options.dataDir, cluster);
+  const owner = ownerOf(cluster);
+  await ensureCluster({ cluster, password, installation, owner, report: options.report });
 
   const port = options.port === 0 ? await freePort() : options.port;
   const settings: Record<string, string> = {
@@ -67,15 +59,15 @@ export async function startPostgres(options: PostgresOptions): Promise<EmbeddedP
     log_min_messages: 'warning',
     ...options.settings,
   };
-  const databaseUrl = `postgres://${USER}:${password}@127.0.0.1:${port}/${DATABASE}`;
-  const adminUrl = `postgres://${USER}:${password}@127.0.0.1:${port}/postgres`;
+  const databaseUrl = `postgres://${POSTGRES_USER}:${password}@127.0.0.1:${port}/${DATABASE}`;
+  const adminUrl = `postgres://${POSTGRES_USER}:${password}@127.0.0.1:${port}/postgres`;
   const folder = openFolder(cluster, asRoot);
   const service = await options.supervisor.start({
     name: 'postgres',
-    command: join(native, 'bin', 'postgres'),
+    command: join(installation.bin, 'postgres'),
     args: ['-D', folder.path, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])],
     cwd: '/',
-    env: { LD_LIBRARY_PATH: join(native, 'lib'), TZ: 'UTC', LC_ALL: 'C' },
+    env: { ...libraryPath(installation), TZ: 'UTC' },
     ...owner,
     ...(folder.descriptor === undefined ? {} : { descriptor: folder.descriptor }),
     // Fast shutdown: sessions are cut, everything committed is written.
@@ -90,108 +82,14 @@ export async function startPostgres(options: PostgresOptions): Promise<EmbeddedP
   return { databaseUrl, port, service };
 }
 
-/** Where the server finds the folder: by path, or as root on Linux through a descriptor that stays open. */
-function openFolder(cluster: string, asRoot: boolean): { path: string; descriptor?: number } {
-  if (!asRoot || process.platform !== 'linux') return { path: cluster };
-  return { path: '/proc/self/fd/3', descriptor: openSync(cluster, constants.O_RDONLY | constants.O_DIRECTORY) };
-}
-
-function passwordOf(dataDir: string): string {
-  const path = join(dataDir, 'postgres-password');
-  if (!existsSync(path)) {
-    const draft = `${path}.new`;
-    rmSync(draft, { force: true });
-    writeFileSync(draft, randomBytes(24).toString('base64url'), { mode: 0o400 });
-    renameSync(draft, path);
-  }
-  return readFileSync(path, 'utf8').trim();
-}
-
-interface ClusterOptions {
-  cluster: string;
-  password: string;
-  native: string;
-  owner: { uid?: number; gid?: number };
-  report: (line: string) => void;
-}
-
-/** Makes the cluster under another name and renames it, so that an interrupted one never looks finished. */
-async function ensureCluster({ cluster, password, native, owner, report }: ClusterOptions): Promise<void> {
-  const versionFile = join(cluster, 'PG_VERSION');
-  if (existsSync(versionFile)) {
-    const found = readFileSync(versionFile, 'utf8').trim();
-    if (found !== MAJOR) throw new Error(`${cluster} was made by Postgres ${found}; this is Postgres ${MAJOR}`);
-    return;
-  }
-  report('making the database folder');
-  const draft = `${cluster}.new`;
-  rmSync(draft, { recursive: true, force: true });
-  mkdirSync(draft, { recursive: true, mode: 0o700 });
-  const passwordFile = `${cluster}-password.new`;
-  rmSync(passwordFile, { force: true });
-  writeFileSync(passwordFile, `${password}\n`, { mode: 0o400 });
-  const asRoot = owner.uid !== undefined;
-  if (owner.uid !== undefined && owner.gid !== undefined) {
-    chownSync(draft, owner.uid, owner.gid);
-    chownSync(passwordFile, owner.uid, owner.gid);
-  }
-  chmodSync(draft, 0o700);
-  const folder = openFolder(draft, asRoot);
-  const passwordDescriptor = openSync(passwordFile, 'r');
-  try {
-    await initdb({
-      command: join(native, 'bin', 'initdb'),
-      args: [
-        `--pgdata=${folder.path}`,
-        `--username=${USER}`,
-        '--auth=scram-sha-256',
-        '--pwfile=/dev/stdin',
-        '--encoding=UTF8',
-        '--locale=C',
-        '--locale-provider=builtin',
-        '--builtin-locale=C.UTF-8',
-      ],
-      env: { LD_LIBRARY_PATH: join(native, 'lib'), LC_ALL: 'C' },
-      owner,
-      stdin: passwordDescriptor,
-      ...(folder.descriptor === undefined ? {} : { descriptor: folder.descriptor }),
-    });
-  } finally {
-    closeSync(passwordDescriptor);
-    rmSync(passwordFile, { force: true });
-    if (folder.descriptor !== undefined) closeSync(folder.descriptor);
-  }
-  renameSync(draft, cluster);
-}
-
-interface InitdbCall {
-  command: string;
-  args: string[];
-  env: Record<string, string>;
-  owner: { uid?: number; gid?: number };
-  stdin: number;
-  descriptor?: number;
-}
-
-function initdb({ command, args, env, owner, stdin, descriptor }: InitdbCall): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, {
-      cwd: '/',
-      env: { ...inheritedEnvironment(), ...env },
-      stdio: [stdin, 'ignore', 'pipe', descriptor],
-      timeout: 120_000,
-      ...owner,
-    });
-    let errors = '';
-    child.stderr?.on('data', (chunk: Buffer) => {
-      errors = (errors + chunk.toString()).slice(-4_000);
-    });
-    child.on('error', reject);
-    child.on('close', (code, signal) => {
-      if (code === 0) resolve();
-      else reject(new Error(`initdb ended with ${signal ?? `exit code ${code}`}: ${errors.trim()}`));
-    });
-  });
+async function embedded(cacheDir: string, asRoot: boolean): Promise<Installation> {
+  const native = await preparePostgresBinaries({ cacheDir, open: asRoot });
+  return {
+    bin: join(native, 'bin'),
+    lib: join(native, 'lib'),
+    major: '18',
+    initdb: ['--locale-provider=builtin', '--builtin-locale=C.UTF-8'],
+  };
 }
 
 /**

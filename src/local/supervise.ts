@@ -229,7 +229,10 @@ function createService(spec: ServiceSpec, options: SupervisorOptions): Service {
 }
 
 function lastLines(log: LogFile): string {
-  const lines = log.tail().slice(-5);
+  const lines = log
+    .tail()
+    .slice(-5)
+    .map((line) => line.slice(0, 300));
   return lines.length === 0 ? '' : `\n  ${lines.join('\n  ')}`;
 }
 

@@ -56,7 +56,7 @@ export const TEMPORAL_SQL_TOOL: Component = {
   name: 'temporal-sql-tool',
   version: '1.29.1',
   onPath: ['temporal-sql-tool'],
-  check: { args: ['--help'], accepts: (output) => output.includes('setup-schema') },
+  check: { args: ['--version'], accepts: (output) => atLeast(/version (\d+)\.(\d+)/.exec(output), [1, 29]) },
   go: { module: 'go.temporal.io/server/cmd/tools/sql@v1.29.1', program: 'sql' },
   advice: 'install Go or temporal-sql-tool',
 };

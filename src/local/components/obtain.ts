@@ -32,7 +32,7 @@ export async function download(component: Component, draft: string, options: Res
     }, 5_000);
     const file = join(draft, 'archive');
     try {
-      const body = Readable.fromWeb(response.body);
+      const body = Readable.from(response.body as AsyncIterable<Uint8Array>);
       body.on('data', (chunk: Uint8Array) => {
         received += chunk.length;
       });

@@ -12,11 +12,8 @@ import { runToEnd } from './process.ts';
  * Throws with every way that was tried and what a person can do.
  */
 export async function resolveComponent(component: Component, options: ResolveOptions): Promise<Resolved> {
-  const onPath = await findOnPath(component, options);
-  if (onPath !== undefined) return { path: onPath, origin: 'PATH' };
-  const cached = await findInCache(component, options);
-  if (cached !== undefined) return { path: cached, origin: 'cache' };
-
+  const found = await findComponent(component, options);
+  if (found !== undefined) return found;
   const held = await lock(join(options.cacheDir, 'locks', folderName(component)), {
     timeoutMs: options.timeoutSeconds * 1000,
     onWait: ({ pid }) => options.report(`process ${pid} is getting ${component.name}; waiting for it`),
@@ -28,6 +25,14 @@ export async function resolveComponent(component: Component, options: ResolveOpt
   } finally {
     held.release();
   }
+}
+
+/** What is on PATH or in the cache already. */
+export async function findComponent(component: Component, options: ResolveOptions): Promise<Resolved | undefined> {
+  const onPath = await findOnPath(component, options);
+  if (onPath !== undefined) return { path: onPath, origin: 'PATH' };
+  const cached = await findInCache(component, options);
+  return cached === undefined ? undefined : { path: cached, origin: 'cache' };
 }
 
 function folderName(component: Component): string {
