@@ -116,7 +116,7 @@ export async function zipOf(
     if (name.endsWith('/')) zip.addEmptyDirectory(name);
     else zip.addBuffer(Buffer.from(content as string), name, options);
   }
-  zip.end({ forceZip64Format: options.forceZip64Format ?? false });
+  zip.end({ forceZip64Format: options.forceZip64Format ?? false, comment: '' });
   const parts: Buffer[] = [];
   for await (const part of Readable.from(zip.outputStream)) parts.push(part as Buffer);
   return Buffer.concat(parts);

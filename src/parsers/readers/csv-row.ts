@@ -12,22 +12,22 @@ export interface CsvDialect {
   /** Byte that ends a record: a newline (a carriage return before it is dropped), or a bare carriage return. */
   terminator: number;
   /** `either`: valid UTF-8 is read as such and anything else as Windows-1252, record by record. */
-  encoding: 'utf8' | 'windows-1252' | 'either';
+  encoding: 'utf8' | 'either';
 }
 
 /**
  * Tells the dialect from the beginning of a file, which a resumed run reads again, so that both decide alike.
  *
- * Encoding: with a byte order mark, or with a valid UTF-8 character beyond ASCII in the head, the file is UTF-8 and a
- * record that is not is an error; when the head is not valid UTF-8 the file is Windows-1252, which spreadsheets on
- * Windows write; while the head is plain ASCII each record decides for itself: Windows-1252 text that happens to be
- * valid UTF-8 beyond ASCII is as good as unknown.
+ * Encoding: with a byte order mark, or when the head is valid UTF-8 with characters beyond ASCII, the file is UTF-8 and
+ * a record that is not is an error. Otherwise each record decides for itself: what is valid UTF-8 is read as such, all
+ * else as Windows-1252, which spreadsheets on Windows write. Text of that encoding that happens to be valid UTF-8 beyond
+ * ASCII is as good as unknown, and nothing has to be remembered from one record to the next.
  */
 export function dialectOf(head: Buffer): CsvDialect {
   const terminator = head.includes(NEWLINE) || !head.includes(RETURN) ? NEWLINE : RETURN;
   let encoding: CsvDialect['encoding'] = 'either';
   if (head.subarray(0, 3).equals(BOM)) encoding = 'utf8';
-  else if (!isAscii(head)) encoding = isUtf8Head(head) ? 'utf8' : 'windows-1252';
+  else if (!isAscii(head) && isUtf8Head(head)) encoding = 'utf8';
   return { delimiter: delimiterOf(head, terminator), terminator, encoding };
 }
 

@@ -182,7 +182,7 @@ async function* readRecords(
 
 function decode(bytes: Buffer, ascii: boolean, dialect: CsvDialect): string | null {
   if (ascii || isAscii(bytes)) return bytes.toString('latin1');
-  if (dialect.encoding !== 'windows-1252' && isUtf8(bytes)) return bytes.toString('utf8');
+  if (isUtf8(bytes)) return bytes.toString('utf8');
   return dialect.encoding === 'utf8' ? null : decode1252(bytes);
 }
 
