@@ -10,15 +10,22 @@ export const MAX_RANKED = 500;
 /** Text of a result is cut here; the record's link gives the whole. */
 export const RESULT_TEXT_CHARACTERS = 4_000;
 
+/** Postgres holds no NUL character, so nothing that has one can be found. */
+const text = (max: number) =>
+  z
+    .string()
+    .trim()
+    .max(max)
+    .regex(/^[^\0]*$/, 'must not hold a NUL character');
 const moment = z.union([z.iso.date(), z.iso.datetime({ offset: true })]);
 
 export const QueryInput = z.object({
-  query: z.string().trim().min(1).max(2_000).describe('Words, "a phrase", -without, date words such as "last week"'),
+  query: text(2_000).min(1).describe('Words, "a phrase", -without, date words such as "last week"'),
   sources: z.array(z.enum(SOURCES)).min(1).max(SOURCES.length).optional(),
   content_types: z.array(z.enum(CONTENT_TYPES)).min(1).max(CONTENT_TYPES.length).optional(),
   from: moment.optional().describe('First moment, ISO 8601; a date means its first moment in UTC'),
   to: moment.optional().describe('A moment is excluded; a date means until its end in UTC'),
-  author: z.string().trim().min(1).max(500).optional().describe('Exactly as results show it'),
+  author: text(500).min(1).optional().describe('Exactly as results show it'),
   limit: z.coerce.number().int().min(1).max(100).default(10),
   cursor: z.string().max(500).optional().describe('`next_cursor` of the page before, with all else equal'),
   mode: z.enum(SEARCH_MODES).default('hybrid'),
@@ -70,7 +77,7 @@ export const QueryOutput = z.object({
 });
 export type QueryOutput = z.output<typeof QueryOutput>;
 
-export const SuggestionsInput = z.object({ q: z.string().trim().max(200).default('') });
+export const SuggestionsInput = z.object({ q: text(200).default('') });
 export const SuggestionsOutput = z.object({ suggestions: z.array(z.string()).max(5) });
 
 export const RecordInput = z.object({ record_id: z.uuid() });

@@ -133,7 +133,7 @@ export interface FoundRow {
   content_type: ContentType;
   title: string | null;
   text: string;
-  /** Parts of the text with matches between U+0002 and U+0003. */
+  /** Parts of the text with matches between U+0002 and U+0003, and U+0001 in place of `<`. */
   marked: string;
   author: string | null;
   occurred_at: Date | null;
@@ -151,7 +151,8 @@ export async function readPage(
   ids: readonly string[],
   options: { filter: ContentFilter; match: string | null; textCharacters: number },
 ): Promise<FoundRow[]> {
-  const plain = sql`translate(left(p.text, ${MARKED_CHARACTERS}), E'\\x02\\x03', '')`;
+  // Postgres takes `<b>` for a tag and drops it from a headline: the character is put aside before.
+  const plain = sql`translate(left(p.text, ${MARKED_CHARACTERS}), E'<\\x01\\x02\\x03', E'\\x01')`;
   const marked =
     options.match === null
       ? sql`left(${plain}, 300)`

@@ -35,8 +35,9 @@ export function readDateWords(query: string, now: number): DateWords | null {
     const first = readMoment(match[2] ?? '', now);
     const last = readMoment(match[4] ?? '', now);
     const paired = (match[1]?.toLowerCase() === 'between') === (match[3]?.toLowerCase() === 'and');
-    if (!first || !last || !paired || first.span.from >= last.span.to) continue;
-    return taken(query, match, { from: alignYear(first, last, match[2] ?? '').from, to: last.span.to });
+    if (!first || !last || !paired) continue;
+    const span = { from: alignYear(first, last, match[2] ?? '').from, to: last.span.to };
+    if (span.from < span.to) return taken(query, match, span);
   }
   for (const match of open.matchAll(BOUND)) {
     const preposition = match[1]?.toLowerCase() ?? null;

@@ -94,12 +94,19 @@ function isoDay(text: string | undefined) {
 
 /** A day by chrono's strict grammar; without a year it is the latest such day up to today. */
 function explicitDay(text: string | undefined, now: number, withYear: boolean) {
-  const reference = { instant: new Date(now), timezone: 0 };
-  const start = strict.parse(text ?? '', reference)[0]?.start;
+  // A leap year stands in for the missing one, so that 29 February is read at all.
+  const dated = withYear ? (text ?? '') : `${text} ${LEAP_YEAR}`;
+  const start = strict.parse(dated, { instant: new Date(now), timezone: 0 })[0]?.start;
   const [year, month, day] = [start?.get('year'), start?.get('month'), start?.get('day')];
   if (!year || !month || !day) return null;
-  const current = new Date(now).getUTCFullYear();
-  let chosen = withYear ? year : current;
-  if (!withYear && Date.UTC(current, month - 1, day) > now) chosen -= 1;
-  return { span: spanOf('day', Date.UTC(chosen, month - 1, day)), alone: withYear };
+  let at = Date.UTC(year, month - 1, day);
+  if (!withYear) {
+    for (let chosen = new Date(now).getUTCFullYear(); ; chosen -= 1) {
+      at = Date.UTC(chosen, month - 1, day);
+      if (at <= now && new Date(at).getUTCDate() === day) break;
+    }
+  }
+  return { span: spanOf('day', at), alone: withYear };
 }
+
+const LEAP_YEAR = 2024;

@@ -28,7 +28,9 @@ export async function readResults(
 function toResult({ marked, file_id, occurred_at, ...row }: FoundRow, score: number): SearchResult {
   return {
     ...row,
-    highlights: escapeHtml(marked).replaceAll('\u0002', '<mark>').replaceAll('\u0003', '</mark>'),
+    highlights: escapeHtml(marked.replaceAll('\u0001', '<'))
+      .replaceAll('\u0002', '<mark>')
+      .replaceAll('\u0003', '</mark>'),
     score,
     occurred_at: occurred_at?.toISOString() ?? null,
     links: {
