@@ -2,11 +2,12 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { PayloadCodec } from '@temporalio/common';
-import { temporal } from '@temporalio/proto';
+import protocol from '@temporalio/proto';
+import type { temporal } from '@temporalio/proto';
 import { parseKey } from '../schema/keys.ts';
 
 type Payload = temporal.api.common.v1.IPayload;
-const proto = temporal.api.common.v1.Payload;
+const proto = protocol.temporal.api.common.v1.Payload;
 
 const ENCODING = 'encoding';
 const DEFLATED = Buffer.from('binary/deflate');
