@@ -59,6 +59,6 @@ export function quote(text: string): string {
 
 /** Cut to length, without control, direction and zero-width characters: those can hide what a person would see. */
 export function plain(text: string): string {
-  const visible = text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ');
+  const visible = text.replace(/ *[\p{Cc}\p{Cf}\u2028\u2029]+ */gu, ' ');
   return visible.length > MOST_TEXT ? `${visible.slice(0, MOST_TEXT)}…` : visible;
 }

@@ -15,16 +15,16 @@ export function inputSchema(schema: z.ZodObject): ObjectSchema {
  */
 export function outputSchema(schema: z.ZodType): ObjectSchema | undefined {
   const node = toNode(schema);
-  if (node['type'] === 'object') return { ...node, type: 'object' };
-  const branches = node['anyOf'] ?? node['oneOf'];
-  const objects = Array.isArray(branches) && branches.every((branch: Node) => branch['type'] === 'object');
+  if (node.type === 'object') return { ...node, type: 'object' };
+  const branches = node.anyOf ?? node.oneOf;
+  const objects = Array.isArray(branches) && branches.every((branch: Node) => branch.type === 'object');
   // Clients of 2025 accept only roots that say they are objects.
   return objects ? { ...node, type: 'object' } : undefined;
 }
 
 function toNode(schema: z.ZodType): Node {
   const node = compact(z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any', reused: 'inline' })) as Node;
-  delete node['$schema'];
+  delete node.$schema;
   return node;
 }
 
