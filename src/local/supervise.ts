@@ -236,24 +236,36 @@ function lastLines(log: LogFile): string {
   return lines.length === 0 ? '' : `\n  ${lines.join('\n  ')}`;
 }
 
+/**
+ * A command that ends with `deathSignal` when this process is gone, also after kill -9. Where the kernel cannot do
+ * that, a small process of ours stands in between and watches its stdin, which must then be a pipe from here.
+ */
+export function tied(
+  command: string,
+  args: readonly string[],
+  deathSignal: NodeJS.Signals,
+): { command: string; args: string[]; needsPipe: boolean } {
+  if (SETPRIV !== undefined) {
+    const signal = deathSignal.replace('SIG', '');
+    return { command: SETPRIV, args: ['--pdeathsig', signal, '--', command, ...args], needsPipe: false };
+  }
+  const guard = ['--disable-warning=ExperimentalWarning', GUARD, '--guard', deathSignal];
+  return { command: process.execPath, args: [...guard, command, ...args], needsPipe: true };
+}
+
 /** Starts a child in a process group of its own that dies with this process. */
 function spawnTied(spec: ServiceSpec): ChildProcess {
-  const deathSignal = spec.deathSignal ?? 'SIGKILL';
-  let command = spec.command;
-  let args = spec.args;
-  if (SETPRIV !== undefined) {
-    // The kernel sends the signal, also after kill -9 of this process.
-    args = ['--pdeathsig', deathSignal.replace('SIG', ''), '--', command, ...args];
-    command = SETPRIV;
-  } else if (spec.watchesStdin !== true) {
-    args = ['--disable-warning=ExperimentalWarning', GUARD, '--guard', deathSignal, command, ...args];
-    command = process.execPath;
-  }
+  const watches = spec.watchesStdin === true;
+  // A child that watches its own stdin needs no guard.
+  const { command, args, needsPipe } =
+    watches && SETPRIV === undefined
+      ? { command: spec.command, args: spec.args, needsPipe: true }
+      : tied(spec.command, spec.args, spec.deathSignal ?? 'SIGKILL');
   return spawn(command, args, {
     detached: true,
     cwd: spec.cwd,
     env: { ...inheritedEnvironment(), ...spec.env },
-    stdio: [spec.watchesStdin === true || SETPRIV === undefined ? 'pipe' : 'ignore', 'pipe', 'pipe', spec.descriptor],
+    stdio: [watches || needsPipe ? 'pipe' : 'ignore', 'pipe', 'pipe', spec.descriptor],
     ...(spec.uid === undefined ? {} : { uid: spec.uid }),
     ...(spec.gid === undefined ? {} : { gid: spec.gid }),
   });
