@@ -2,21 +2,38 @@
 import { Hono } from 'hono';
 import type { Deps } from '../deps.ts';
 import type { AnyOperation } from '../operations/contract.ts';
+import type { Principal } from '../schema/principal.ts';
 import { toFailure } from '../schema/unknown-error.ts';
 import { createAuthenticator } from '../services/access/authenticate.ts';
 import { createFailureLimit } from '../services/access/failure-limit.ts';
 import type { EventHub } from '../services/event-hub.ts';
+import { createHealth } from '../services/health.ts';
 import { authentication, createGate } from './authentication.ts';
-import type { ApiContext, ApiEnv } from './context.ts';
+import { type ApiContext, type ApiEnv, peerAddress } from './context.ts';
+import { mountDocs } from './docs-routes.ts';
 import { mountEvents } from './events-stream.ts';
+import { mountHealth } from './health-routes.ts';
 import { hostCheck } from './hosts.ts';
+import { mountMetrics } from './metrics-route.ts';
 import { notFound } from './not-found.ts';
+import { openApiDocument } from './openapi.ts';
 import { mountOperations } from './operation-routes.ts';
 import { problem } from './problems.ts';
 import { requestId } from './request-id.ts';
 import { requestLog } from './request-log.ts';
 import { securityHeaders } from './security-headers.ts';
 import { mountSessions } from './session-routes.ts';
+import { signInPage } from './sign-in-page.ts';
+import { mountTemporal } from './temporal-routes.ts';
+
+/** The MCP door as this one mounts it. */
+export interface McpMount {
+  handle(
+    request: Request,
+    principal: Principal,
+    extras: { requestId: string; address: string | null },
+  ): Promise<Response>;
+}
 
 export interface ApiOptions {
   deps: Deps;
@@ -24,6 +41,9 @@ export interface ApiOptions {
   hub: EventHub;
   /** Aborts when the server drains. */
   draining: AbortSignal;
+  /** Shown in the API's description. */
+  version: string;
+  mcp?: McpMount;
   /** Milliseconds after which an event stream that nobody reads is dropped. */
   slowReaderMs?: number;
   /** Failed authentications a minute from one address; 20 unless told. */
@@ -31,7 +51,7 @@ export interface ApiOptions {
 }
 
 export function createApi(options: ApiOptions): Hono<ApiEnv> {
-  const { deps, operations } = options;
+  const { deps, operations, mcp, version } = options;
   const { config, db, log } = deps;
   const gate = createGate({
     authenticator: createAuthenticator({ db, config }),
@@ -48,18 +68,33 @@ export function createApi(options: ApiOptions): Hono<ApiEnv> {
   app.use(securityHeaders());
   app.use(hostCheck(config));
 
-  app.use(authentication(gate));
+  // All that is open, or has a check of its own, stands before this line.
+  mountHealth(app, { health: createHealth(deps), gate, hasMcp: mcp !== undefined });
+  mountMetrics(app, deps, gate);
+  app.use(authentication(gate, signInPage));
+
+  app.get('/', (c) => c.redirect('/docs'));
+  mountDocs(app, openApiDocument({ operations, version, publicUrl: config.publicUrl }));
   mountSessions(app, { db, cookies: config });
+  mountTemporal(app, config);
   mountEvents(app, {
     hub: options.hub,
     metrics: deps.metrics,
     draining: options.draining,
     ...(options.slowReaderMs === undefined ? {} : { slowReaderMs: options.slowReaderMs }),
   });
+  if (mcp) mountMcp(app, mcp);
   mountOperations(app, deps, operations);
   app.notFound(notFound(app));
   app.onError((error, c) => answerError(deps, error, c));
   return app;
+}
+
+function mountMcp(app: Hono<ApiEnv>, mcp: McpMount): void {
+  app.on(['GET', 'POST', 'DELETE'], '/mcp', (c) => {
+    c.set('operation', 'mcp');
+    return mcp.handle(c.req.raw, c.get('principal'), { requestId: c.get('requestId'), address: peerAddress(c) });
+  });
 }
 
 /** What no operation caught: logged with its stack, answered without. */

@@ -16,7 +16,7 @@ const drain = new AbortController();
 beforeAll(async () => {
   stand = await openStand();
   hub = createEventHub(stand.deps);
-  api = createApi({ deps: stand.deps, operations: [], hub, draining: drain.signal });
+  api = createApi({ deps: stand.deps, operations: [], hub, draining: drain.signal, version: '0.0.0' });
   admin = { authorization: `Bearer ${(await makeKey(stand.deps, 'admin')).key}` };
 });
 afterAll(async () => {
@@ -146,7 +146,14 @@ describe('GET /api/v1/events', () => {
   });
 
   it('drops a reader that takes nothing', async () => {
-    const quick = createApi({ deps: stand.deps, operations: [], hub, draining: drain.signal, slowReaderMs: 100 });
+    const quick = createApi({
+      deps: stand.deps,
+      operations: [],
+      hub,
+      draining: drain.signal,
+      version: '0.0.0',
+      slowReaderMs: 100,
+    });
     const file = randomUUID();
     await add('ada', 500, file);
     const response = await quick.request(`/api/v1/events?after=0&file_id=${file}`, { headers: admin });

@@ -100,5 +100,5 @@ export async function makeKey(
 
 /** What `createApi` wants besides operations, for tests that are not about events. */
 export function door(deps: Deps) {
-  return { deps, hub: createEventHub(deps), draining: new AbortController().signal };
+  return { deps, hub: createEventHub(deps), draining: new AbortController().signal, version: '0.0.0' };
 }

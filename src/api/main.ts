@@ -1,0 +1,55 @@
+/** The API process: everything opened, the door mounted, and drained when asked to end. */
+import manifest from '../../package.json' with { type: 'json' };
+import { createDeps } from '../deps.ts';
+import { watchSupervisor } from '../local/parent-watch.ts';
+import { createLog } from '../logging.ts';
+import { operations } from '../operations/index.ts';
+import { loadConfig } from '../schema/config.ts';
+import { ensureAdminKey } from '../services/admin-key.ts';
+import { createEventHub } from '../services/event-hub.ts';
+import { migrate } from '../stores/migrate.ts';
+import { createApi } from './app.ts';
+import { listen } from './server.ts';
+
+/** What runs may take to finish; the supervisor kills after ten seconds. */
+const GRACE_MS = 7_000;
+
+const config = loadConfig();
+const log = createLog(config.LOG_LEVEL, 'api');
+const deps = await createDeps(config, { log, applicationName: 'ostinato-api', writesVectors: false });
+await migrate(config.DATABASE_URL ?? '');
+const admin = await ensureAdminKey(config.DATABASE_URL ?? '', config);
+// Where nobody else made it before (containers), this is the one time it is shown.
+if (admin.key) process.stderr.write(`Admin key (shown once): ${admin.key}\n`);
+
+const draining = new AbortController();
+const hub = createEventHub(deps);
+const app = createApi({ deps, operations, hub, draining: draining.signal, version: manifest.version });
+const server = await listen(app, { port: config.SERVER_PORT, hostname: config.HOST }).catch(
+  (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EADDRINUSE') process.stderr.write(`SERVER_PORT ${config.SERVER_PORT} is taken\n`);
+    else log.fatal({ err: error }, 'the API cannot listen');
+    return process.exit(1);
+  },
+);
+
+let ending: Promise<void> | undefined;
+function end(): Promise<void> {
+  ending ??= (async () => {
+    draining.abort();
+    await server.drain(GRACE_MS);
+    await hub.close();
+    await deps.close();
+    log.info('drained');
+  })().then(
+    () => process.exit(0),
+    (error: unknown) => {
+      log.fatal({ err: error }, 'the API could not end cleanly');
+      process.exit(1);
+    },
+  );
+  return ending;
+}
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void end());
+watchSupervisor(() => void end());
+process.stdout.write(`${JSON.stringify({ ready: true, port: server.port })}\n`);

@@ -1,0 +1,221 @@
+/** `GET /openapi.json`: OpenAPI 3.1, made from the declarations of the operations. */
+import { z } from 'zod';
+import type { AnyOperation, HttpExposure } from '../operations/contract.ts';
+import { FAILURES, type FailureCode } from '../schema/failures.ts';
+import type { JsonObject } from '../schema/json.ts';
+import { EVENTS_PATH, EventsQuery } from './events-stream.ts';
+
+export interface OpenApiOptions {
+  operations: readonly AnyOperation[];
+  version: string;
+  publicUrl: string;
+}
+
+const Problem = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  code: z.enum(Object.keys(FAILURES) as [FailureCode, ...FailureCode[]]),
+  detail: z.string(),
+  errors: z.array(z.object({ path: z.string(), message: z.string() })),
+  request_id: z.string().nullable(),
+});
+
+/** Every operation may answer with these besides its own. */
+const COMMON: readonly FailureCode[] = [
+  'invalid_input',
+  'unauthenticated',
+  'forbidden',
+  'too_many_requests',
+  'internal',
+];
+const BODY: readonly FailureCode[] = ['payload_too_large', 'unsupported_type'];
+const IDEMPOTENCY_KEY = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  required: false,
+  description: 'the same key with the same body leads to the same result',
+  schema: { type: 'string', minLength: 1, maxLength: 255 },
+};
+
+/** The whole document; a plain value, built once. */
+export function openApiDocument(options: OpenApiOptions): JsonObject {
+  const components: JsonObject = { Problem: jsonSchema(Problem, 'output', 'Problem', {}) };
+  const paths: Record<string, JsonObject> = {};
+  for (const operation of options.operations) {
+    if (!operation.http) continue;
+    const { path, method } = operation.http;
+    paths[path] = { ...paths[path], [method]: describe(operation, operation.http, components) };
+  }
+  for (const [path, item] of Object.entries(otherRoutes(components))) paths[path] = { ...paths[path], ...item };
+  return {
+    openapi: '3.1.0',
+    info: { title: 'Ostinato', version: options.version, license: { name: 'MIT', identifier: 'MIT' } },
+    servers: [{ url: options.publicUrl }],
+    security: [{ bearer: [] }, { apiKey: [] }],
+    paths,
+    components: {
+      securitySchemes: {
+        bearer: { type: 'http', scheme: 'bearer', description: 'an API key, or a JWT signed with JWT_SECRET (HS256)' },
+        apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
+      },
+      schemas: components,
+    },
+  };
+}
+
+function describe(operation: AnyOperation, http: HttpExposure, components: JsonObject): JsonObject {
+  const inPath = [...http.path.matchAll(/\{([^}]+)\}/g)].map((match) => match[1] ?? '');
+  const hasBody = http.method === 'post' || http.method === 'put';
+  const input = jsonSchema(http.form ?? operation.input, 'input', operation.name, components);
+  const fields = (input.properties ?? {}) as Record<string, JsonObject>;
+  const required = (input.required ?? []) as string[];
+  const parameters: JsonObject[] = Object.entries(fields)
+    .filter(([name]) => inPath.includes(name) || !hasBody)
+    .map(([name, schema]) => parameter(name, schema, inPath.includes(name), required.includes(name)));
+  if (hasBody) parameters.push(IDEMPOTENCY_KEY);
+  const codes = [...COMMON, ...(hasBody ? BODY : []), ...operation.failures];
+  return {
+    operationId: operation.name,
+    summary: operation.summary,
+    tags: [http.tag],
+    parameters,
+    ...(hasBody ? { requestBody: requestBody(input, inPath, http) } : {}),
+    responses: {
+      [String(http.status ?? 200)]: success(
+        jsonSchema(operation.output, 'output', `${operation.name}.output`, components),
+      ),
+      // What `statusOf` may answer instead has the same body.
+      ...(operation.statusOf ? { '2XX': success({ description: 'as above' }) } : {}),
+      ...problems(codes),
+    },
+    'x-permission': operation.permission,
+  };
+}
+
+function parameter(name: string, schema: JsonObject, inPath: boolean, required: boolean): JsonObject {
+  const { description, ...rest } = schema;
+  return {
+    name,
+    in: inPath ? 'path' : 'query',
+    required: inPath || required,
+    ...(description === undefined ? {} : { description }),
+    ...(rest.type === 'array' ? { style: 'form', explode: false } : {}),
+    schema: rest,
+  };
+}
+
+function requestBody(input: JsonObject, inPath: string[], http: HttpExposure): JsonObject {
+  const properties = Object.fromEntries(
+    Object.entries((input.properties ?? {}) as JsonObject).filter(([name]) => !inPath.includes(name)),
+  );
+  const required = ((input.required ?? []) as string[]).filter((name) => !inPath.includes(name));
+  if (http.body === 'multipart') {
+    const file = { type: 'string', format: 'binary' };
+    const schema = { type: 'object', properties: { file, ...properties }, required: ['file', ...required] };
+    return { required: true, content: { 'multipart/form-data': { schema } } };
+  }
+  const schema = { ...input, properties, required };
+  return { required: required.length > 0, content: { 'application/json': { schema } } };
+}
+
+function success(schema: JsonObject): JsonObject {
+  return { description: 'Success', content: { 'application/json': { schema } } };
+}
+
+/** One response a status, naming the codes that lead to it. */
+function problems(codes: readonly FailureCode[]): JsonObject {
+  const byStatus = new Map<number, FailureCode[]>();
+  for (const code of new Set(codes))
+    byStatus.set(FAILURES[code].status, [...(byStatus.get(FAILURES[code].status) ?? []), code]);
+  return Object.fromEntries(
+    [...byStatus].map(([status, of]) => [
+      String(status),
+      {
+        description: of.map((code) => `\`${code}\`: ${FAILURES[code].title}`).join('; '),
+        content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+      },
+    ]),
+  );
+}
+
+/** Routes that are no operations: a stream, a cookie, probes. */
+function otherRoutes(components: JsonObject): Record<string, JsonObject> {
+  const query = jsonSchema(EventsQuery, 'input', 'events', components);
+  const text = (description: string) => ({ description, content: { 'text/plain': { schema: { type: 'string' } } } });
+  return {
+    [EVENTS_PATH]: {
+      get: {
+        operationId: 'events.stream',
+        summary: 'Follow the event log; resumes after `Last-Event-ID`',
+        tags: ['Events'],
+        parameters: Object.entries((query.properties ?? {}) as Record<string, JsonObject>).map(([name, schema]) =>
+          parameter(name, schema, false, false),
+        ),
+        responses: {
+          '200': {
+            description: 'id, name and data of each event as it is committed',
+            content: { 'text/event-stream': { schema: { type: 'string' } } },
+          },
+          ...problems(COMMON),
+        },
+      },
+    },
+    '/api/v1/session': {
+      post: {
+        operationId: 'session.begin',
+        summary: 'Exchange an API key for a session cookie of 12 hours',
+        tags: ['Access'],
+        responses: { '201': { description: 'The cookie is set' }, ...problems(['unauthenticated', 'forbidden']) },
+      },
+      delete: {
+        operationId: 'session.end',
+        summary: 'End the session',
+        tags: ['Access'],
+        responses: { '204': { description: 'The cookie is gone' }, ...problems(['unauthenticated', 'forbidden']) },
+      },
+    },
+    '/health': {
+      get: {
+        operationId: 'health',
+        summary: 'Each component with its latency, running workflows, CPU, memory and disk',
+        tags: ['System'],
+        security: [],
+        responses: {
+          '200': { description: 'What is needed works' },
+          '503': { description: 'Something needed is down' },
+        },
+      },
+    },
+    '/metrics': {
+      get: {
+        operationId: 'metrics',
+        summary: 'Metrics for Prometheus; open on loopback, else METRICS_TOKEN',
+        tags: ['System'],
+        responses: { '200': text('Prometheus text format'), ...problems(['unauthenticated']) },
+      },
+    },
+  };
+}
+
+/** The schema with its shared parts moved to `components`, under names of their own. */
+function jsonSchema(schema: z.ZodType, io: 'input' | 'output', name: string, components: JsonObject): JsonObject {
+  const json = z.toJSONSchema(schema, { io, unrepresentable: 'any', target: 'draft-2020-12' }) as JsonObject;
+  const { $schema: _, $defs = {}, ...rest } = json;
+  const rename = (key: string) => `${name}.${key.replace(/^_+/, '')}`;
+  for (const [key, value] of Object.entries($defs as JsonObject)) components[rename(key)] = repoint(value, rename);
+  return repoint(rest, rename) as JsonObject;
+}
+
+function repoint<T>(value: T, rename: (key: string) => string): T {
+  if (Array.isArray(value)) return value.map((item) => repoint(item, rename)) as T;
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [
+      key,
+      key === '$ref' && typeof inner === 'string'
+        ? inner.replace(/^#\/\$defs\/(.+)$/, (_, def: string) => `#/components/schemas/${rename(def)}`)
+        : repoint(inner, rename),
+    ]),
+  ) as T;
+}
