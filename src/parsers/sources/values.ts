@@ -1,5 +1,6 @@
 /** Tolerant readers of untrusted JSON values: wrong types read as absent, text comes out clean. */
 import type { Json, JsonObject } from '../../schema/json.ts';
+import { RecordError } from '../contract.ts';
 
 export type Row = Readonly<Record<string, unknown>>;
 
@@ -29,10 +30,13 @@ export function num(value: unknown): number | null {
   return Number.isFinite(parsed) ? parsed : null;
 }
 
-/** Text that Postgres takes as text and as jsonb: no NUL, no lone surrogates. */
+/**
+ * Text that Postgres takes as text and as jsonb: lone surrogates (half an emoji, left by cutting) are replaced. Text
+ * with NUL characters was never text: RecordError.
+ */
 export function clean(text: string): string {
-  const whole = text.includes('\0') ? text.replaceAll('\0', '') : text;
-  return whole.isWellFormed() ? whole : whole.toWellFormed();
+  if (text.includes('\0')) throw new RecordError('holds a NUL character');
+  return text.isWellFormed() ? text : text.toWellFormed();
 }
 
 const MAX_DEPTH = 12;

@@ -54,4 +54,3 @@ export function parentOf(kind: Kind, links: Links): { id: string; type: string }
   }
   return null;
 }
-

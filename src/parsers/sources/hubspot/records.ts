@@ -125,12 +125,13 @@ function naturalKey(object: ObjectType, title: string | null, body: string | nul
 }
 
 const NOISE =
-  /^(?:hsobjectid|recordid.*|(?:contact|company|deal)id|createdate|lastmodifieddate|hslastmodifieddate|hscreatedate|hubspotownerid|associated.*ids?|hsemailhtml|hsemailtext|hsbodypreview.*|hsanalytics.*|hsallowned.*|hs\w+hash)$/;
+  /^(?:hsobjectid|recordid.*|(?:contact|company|deal)id|createdate|lastmodifieddate|hslastmodifieddate|hscreatedate|hubspotownerid|hstimestamp|associated.*ids?|hsemailhtml|hsemailtext|hsbodypreview.*|hsanalytics.*|hsallowned.*|hs\w+hash)$/;
 
 function details(source: Source, title: string | null, body: string | null): string[] {
   const parts: string[] = [];
   const bodies: readonly string[] = BODIES;
   for (const [key, value] of source.fields) {
+    if (title !== null && (key === 'firstname' || key === 'lastname')) continue;
     if (value === title || value === 'false' || NOISE.test(key)) continue;
     if (body !== null && bodies.includes(key)) continue;
     parts.push(`${source.labels.get(key) ?? key}: ${plain(value)}`);

@@ -14,7 +14,7 @@ export interface Field {
 
 /** Says nothing to a reader, or says it about the system. */
 const NOISE =
-  /^(?:attributes|isdeleted|systemmodstamp|photourl|masterrecordid|jigsaw.*|cleanstatus|lastviewed(?:date)?|lastreferenced(?:date)?|recordtypeid|.*(?:latitude|longitude|geocodeaccuracy)|createdbyid|lastmodifiedbyid|emailbounced.*|haso(?:pportunitylineitem|penactivity|verduetask)|pricebook2id|individualid|dandbcompanyid|operatinghoursid)$/;
+  /^(?:attributes|isdeleted|systemmodstamp|photourl|masterrecordid|jigsaw.*|cleanstatus|lastviewed(?:date)?|lastreferenced(?:date)?|recordtypeid|.*(?:latitude|longitude|geocodeaccuracy)|createdbyid|lastmodifiedbyid|lastmodifieddate|emailbounced.*|haso(?:pportunitylineitem|penactivity|verduetask)|pricebook2id|individualid|dandbcompanyid|operatinghoursid)$/;
 
 export function flatten(value: Row): Map<string, Field> {
   const fields = new Map<string, Field>();

@@ -68,11 +68,15 @@ function occurredAt(kind: Kind, values: Fields): string | null {
   return isoFromAny(pick(values, 'closedate')) ?? created;
 }
 
+/** Said by the title and by `occurred_at` already. */
+const TOLD = new Set(['firstname', 'lastname', 'createddate']);
+
 /** Every field that says something to a reader, the long text last; ids stay in the metadata. */
 function details(fields: ReadonlyMap<string, Field>, name: string | null): string[] {
   const short: string[] = [];
   const long: string[] = [];
-  for (const { label, value } of fields.values()) {
+  for (const [key, { label, value }] of fields) {
+    if (name !== null && TOLD.has(key)) continue;
     if (value === name || value === 'false' || (value.length < 19 && isSalesforceId(value) && /\d/.test(value)))
       continue;
     (value.length > 120 ? long : short).push(`${label}: ${value}`);

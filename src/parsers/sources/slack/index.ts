@@ -3,7 +3,9 @@
  * https://slack.com/help/articles/220556107-How-to-read-Slack-data-exports
  *
  * A message's id is `<channel id>:<ts>`. Without channels.json the folder's name stands in for the channel's id, so
- * such a file meets a full export of the same workspace only where the upload's metadata names `channel_id`.
+ * such a file meets a full export of the same workspace only where its messages or the upload's metadata name the
+ * channel. The account is the team of the users' list, else the one most messages of a single file are of (files up to
+ * 32 MiB are read once more for it), else what the upload's metadata says.
  */
 import type { ParsedRecord } from '../../../schema/records.ts';
 import type { At, Entry, SourceParser, UploadInfo, UploadParser } from '../../contract.ts';
@@ -29,6 +31,8 @@ const LISTS: Readonly<Record<string, List>> = {
 };
 /** Flags on messages and list schemas: nothing that reads as content. */
 const SKIPPED = new Set(['content_flags.json', 'file_conversations.json', 'lists.json']);
+/** Larger single files are not read twice, only to learn their team. */
+const MAX_LOOKUP_BYTES = 32 * 1024 * 1024;
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 
 export const slackParser: SourceParser = {
@@ -41,6 +45,7 @@ export const slackParser: SourceParser = {
 
 function startSlack(upload: UploadInfo): UploadParser {
   const directory = createDirectory();
+  const alone = upload.entries.length === 1;
   let cached: { entry: string; place: Place } | null = null;
 
   /** A file holds thousands of messages of one place, found once. */
@@ -96,12 +101,14 @@ function startSlack(upload: UploadInfo): UploadParser {
 
   return {
     account: () => str(upload.metadata.team_id) ?? str(upload.metadata.account) ?? directory.team(),
-    isLookup: (entry) => !isClutter(entry.name) && isNameList(entry),
+    isLookup: (entry) =>
+      !isClutter(entry.name) && (isNameList(entry) || (alone && isJson(entry) && entry.size <= MAX_LOOKUP_BYTES)),
     lookup(entry, value) {
       const list = LISTS[basename(entry.name)];
       const values = Array.isArray(value) ? value : [value];
       if (list === 'users') directory.addUsers(values);
-      else if (list !== undefined && list !== 'logs') directory.addChannels(values, list);
+      else if (list === undefined) for (const message of objects(values)) directory.addMessage(message);
+      else if (list !== 'logs') directory.addChannels(values, list);
     },
     skip: (entry) => isClutter(entry.name) || SKIPPED.has(basename(entry.name)) || !isJson(entry),
     *json(value, at, envelope) {

@@ -21,6 +21,9 @@ export interface Directory {
   /** Name of a usergroup handle, when an API listing brought it. */
   usergroup(groupId: string): string | null;
   addUsergroups(value: unknown): void;
+  /** What a message tells by itself: its team and its author's profile. Lists know better. */
+  addMessage(message: Row): void;
+  /** The workspace's id by the users' list, else by most of the messages. */
   team(): string | null;
 }
 
@@ -40,6 +43,7 @@ export function createDirectory(): Directory {
   const unnamed = new Map<string, Row>();
   const usergroups = new Map<string, string>();
   const teams = new Map<string, number>();
+  const messageTeams = new Map<string, number>();
   let ownerTeam: string | null = null;
 
   return {
@@ -73,6 +77,15 @@ export function createDirectory(): Directory {
         if (groupId !== null && handle !== null) usergroups.set(groupId, handle);
       }
     },
+    addMessage(message) {
+      const team = str(message.team);
+      if (team !== null) messageTeams.set(team, (messageTeams.get(team) ?? 0) + 1);
+      const userId = str(message.user);
+      const profile = message.user_profile;
+      if (userId === null || users.has(userId) || !isObject(profile)) return;
+      const name = userName({ profile, name: profile.name });
+      if (name !== null) users.set(userId, name);
+    },
     user: (userId) => users.get(userId) ?? null,
     channel(idOrFolder) {
       const known = channels.get(idOrFolder) ?? folders.get(idOrFolder) ?? null;
@@ -83,7 +96,7 @@ export function createDirectory(): Directory {
       return known;
     },
     usergroup: (groupId) => usergroups.get(groupId) ?? null,
-    team: () => ownerTeam ?? mostFrequent(teams),
+    team: () => ownerTeam ?? mostFrequent(teams) ?? mostFrequent(messageTeams),
   };
 }
 
