@@ -15,6 +15,8 @@ export interface ReceivedForm {
   /** The fields that stood before the file. */
   fields: Record<string, string>;
   upload: Upload;
+  /** Lets go of a body that nobody reads on, so that the rest of it is neither parsed nor kept. */
+  discard(): void;
 }
 
 /**
@@ -68,6 +70,9 @@ export async function receiveForm(c: ApiContext, maxBytes: number): Promise<Rece
           await ended;
           return Object.fromEntries(fields);
         },
+      },
+      discard: () => {
+        if (!parser.writableFinished) fail(broken());
       },
     });
   });

@@ -2,13 +2,13 @@
 import type { Hono } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Deps } from '../deps.ts';
-import type { AnyOperation, HttpExposure, Upload } from '../operations/contract.ts';
+import type { AnyOperation, HttpExposure } from '../operations/contract.ts';
 import { invoke } from '../operations/invoke.ts';
 import { Failure } from '../schema/failures.ts';
 import type { Json } from '../schema/json.ts';
 import { type ApiContext, type ApiEnv, peerAddress } from './context.ts';
 import { readJsonObject } from './json-body.ts';
-import { receiveForm } from './multipart.ts';
+import { type ReceivedForm, receiveForm } from './multipart.ts';
 import { problem } from './problems.ts';
 import { readQuery } from './query-input.ts';
 
@@ -27,13 +27,12 @@ export function honoPath(path: string): string {
 
 async function answer(c: ApiContext, deps: Deps, operation: AnyOperation, http: HttpExposure): Promise<Response> {
   c.set('operation', operation.name);
-  let upload: Upload | undefined;
+  let form: ReceivedForm | undefined;
   try {
     let input: Record<string, unknown>;
     if (http.body === 'multipart') {
-      const form = await receiveForm(c, deps.config.MAX_UPLOAD_BYTES);
+      form = await receiveForm(c, deps.config.MAX_UPLOAD_BYTES);
       input = form.fields;
-      upload = form.upload;
     } else if (http.method === 'get' || http.method === 'delete') {
       input = readQuery(c, operation.input);
     } else {
@@ -49,7 +48,7 @@ async function answer(c: ApiContext, deps: Deps, operation: AnyOperation, http: 
         idempotencyKey: readIdempotencyKey(c),
         signal: c.req.raw.signal,
         report: () => {},
-        ...(upload ? { upload } : {}),
+        ...(form ? { upload: form.upload } : {}),
       },
       { ...input, ...c.req.param() },
     );
@@ -60,6 +59,8 @@ async function answer(c: ApiContext, deps: Deps, operation: AnyOperation, http: 
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     return problem(c, error);
+  } finally {
+    form?.discard();
   }
 }
 

@@ -1,5 +1,5 @@
 /** The Temporal Web UI behind our own sign-in, and the codec that lets it show clear text. */
-import { temporal } from '@temporalio/proto';
+import protocol from '@temporalio/proto';
 import type { Hono } from 'hono';
 import { payloadCodec } from '../clients/payload-codec.ts';
 import { mayDo } from '../schema/access.ts';
@@ -98,14 +98,14 @@ async function proxy(c: ApiContext, upstream: string | null): Promise<Response> 
   return new Response(answer.body, { status: answer.status, headers: kept });
 }
 
-type Payload = temporal.api.common.v1.IPayload;
+type Payload = protocol.temporal.api.common.v1.IPayload;
 
 /** Payloads as the Web UI sends them: protobuf's JSON form, bytes in base64. */
 function parsePayloads(body: Buffer): Payload[] {
   try {
     const { payloads } = JSON.parse(body.toString('utf8')) as { payloads?: unknown };
     if (!Array.isArray(payloads)) throw new TypeError('no payloads');
-    return payloads.map((payload) => temporal.api.common.v1.Payload.fromObject(payload));
+    return payloads.map((payload) => protocol.temporal.api.common.v1.Payload.fromObject(payload));
   } catch (cause) {
     throw new Failure('invalid_input', 'The body must be {"payloads": […]} as Temporal sends it', { cause });
   }
