@@ -63,20 +63,17 @@ export function fieldsOf(text: string, delimiter: string): string[] | null {
   let at = 0;
   for (;;) {
     if (text.charCodeAt(at) === QUOTE) {
-      let value = '';
-      let from = at + 1;
-      for (;;) {
-        const quote = text.indexOf('"', from);
-        if (quote < 0) return null;
-        value += text.slice(from, quote);
-        if (text.charCodeAt(quote + 1) !== QUOTE) {
-          at = quote + 1;
-          break;
-        }
-        value += '"';
-        from = quote + 2;
+      const start = at + 1;
+      let end = text.indexOf('"', start);
+      let doubled = false;
+      while (end >= 0 && text.charCodeAt(end + 1) === QUOTE) {
+        doubled = true;
+        end = text.indexOf('"', end + 2);
       }
-      fields.push(value);
+      if (end < 0) return null;
+      const value = text.slice(start, end);
+      fields.push(doubled ? value.replaceAll('""', '"') : value);
+      at = end + 1;
       if (at === text.length) return fields;
       if (text[at] !== delimiter) return null;
       at += 1;
