@@ -3,10 +3,15 @@ import manifest from '../../package.json' with { type: 'json' };
 import { createDeps } from '../deps.ts';
 import { watchSupervisor } from '../local/parent-watch.ts';
 import { createLog } from '../logging.ts';
+import { createMcpDoor } from '../mcp/door.ts';
+import { allowedHosts } from '../mcp/guard.ts';
 import { operations } from '../operations/index.ts';
+import { invoke } from '../operations/invoke.ts';
 import { loadConfig } from '../schema/config.ts';
 import { ensureAdminKey } from '../services/admin-key.ts';
 import { createEventHub } from '../services/event-hub.ts';
+import { contextChanges, houseResources } from '../services/resources.ts';
+import { workflowTasks } from '../services/workflow-tasks.ts';
 import { migrate } from '../stores/migrate.ts';
 import { createApi } from './app.ts';
 import { listen } from './server.ts';
@@ -24,7 +29,17 @@ if (admin.key) process.stderr.write(`Admin key (shown once): ${admin.key}\n`);
 
 const draining = new AbortController();
 const hub = createEventHub(deps);
-const app = createApi({ deps, operations, hub, draining: draining.signal, version: manifest.version });
+const mcp = createMcpDoor({
+  operations,
+  invoke: (operation, call, input) => invoke(deps, operation, call, input),
+  tasks: workflowTasks(deps),
+  resources: houseResources(deps),
+  changes: contextChanges(hub),
+  log,
+  version: manifest.version,
+  hosts: allowedHosts(config),
+});
+const app = createApi({ deps, operations, hub, mcp, draining: draining.signal, version: manifest.version });
 const server = await listen(app, { port: config.SERVER_PORT, hostname: config.HOST }).catch(
   (error: NodeJS.ErrnoException) => {
     if (error.code === 'EADDRINUSE') process.stderr.write(`SERVER_PORT ${config.SERVER_PORT} is taken\n`);
@@ -37,6 +52,7 @@ let ending: Promise<void> | undefined;
 function end(): Promise<void> {
   ending ??= (async () => {
     draining.abort();
+    await mcp.close();
     await server.drain(GRACE_MS);
     await hub.close();
     await deps.close();

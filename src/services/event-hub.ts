@@ -46,15 +46,18 @@ export function createEventHub(deps: Pick<Deps, 'db' | 'config' | 'log'>): Event
       ...(names ? { names } : {}),
       ...(about ? { about } : {}),
     };
-    let after = subscription.after === undefined ? await eventHead(deps.db) : subscription.after;
+    let after = subscription.after;
     let pause = FIRST_LOOK_MS;
     while (!until.aborted) {
       // Asked for before reading: a notification in between must not be missed.
       const rung = bell.next();
-      const events = await readEvents(deps.db, { after, limit: PAGE, ...filter }).catch((err: unknown) => {
+      let events: LoggedEvent[] | null = null;
+      try {
+        after ??= subscription.after === undefined ? await eventHead(deps.db) : null;
+        events = await readEvents(deps.db, { after, limit: PAGE, ...filter });
+      } catch (err) {
         deps.log.warn({ err }, 'the event log could not be read; trying again');
-        return null;
-      });
+      }
       for (const event of events ?? []) {
         if (until.aborted) return;
         yield event;
