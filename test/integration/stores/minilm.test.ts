@@ -19,8 +19,9 @@ beforeAll(async () => {
 }, 320_000);
 afterAll(() => embedder.close());
 
-const dot = (a?: Float32Array, b?: Float32Array) =>
-  (a ?? []).reduce((sum, value, at) => sum + value * (b?.[at] ?? 0), 0);
+function dot(a: Float32Array = new Float32Array(), b: Float32Array = new Float32Array()): number {
+  return a.reduce((sum, value, at) => sum + value * (b[at] ?? 0), 0);
+}
 
 test('computes what the model computes', async () => {
   // The first values by an independent implementation of the same network in numpy, in double precision.
