@@ -87,9 +87,7 @@ describe('samples', () => {
   });
 
   it('answer fifty questions with records that exist', () => {
-    const known = new Set(
-      PATHS.flatMap((path) => recordsOf(path).map((record) => keyOf(sourceOf(path), record))),
-    );
+    const known = new Set(PATHS.flatMap((path) => recordsOf(path).map((record) => keyOf(sourceOf(path), record))));
     const labelled = JSON.parse(readFileSync(join(DATA, '../questions.json'), 'utf8')) as Labelled[];
     expect(labelled).toHaveLength(50);
     expect(new Set(labelled.map((question) => question.query)).size).toBe(50);

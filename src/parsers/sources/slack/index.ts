@@ -75,6 +75,8 @@ function startSlack(upload: UploadInfo): UploadParser {
   function* byShape(value: Row, at: At, envelope: Row): Iterable<ParsedRecord> {
     if (value.ts !== undefined || value.type === 'message' || at.key === 'messages') {
       yield* messageRecords(value, placeOf(at.entry, value, envelope), directory);
+    } else if (typeof value.ok === 'boolean') {
+      yield* page(value, at);
     } else if (isObject(value.profile) || value.team_id !== undefined) {
       yield userRecord(value);
     } else if (value.filetype !== undefined || value.mimetype !== undefined) {
@@ -84,16 +86,12 @@ function startSlack(upload: UploadInfo): UploadParser {
       yield channelRecord(value, kindOf(value), directory);
     } else if (value.change_type !== undefined && value.date !== undefined) {
       yield integrationLogRecord(value, directory);
-    } else {
-      yield* page(value, at);
-    }
+    } else throw new RecordError('not a message, user, channel or file');
   }
 
   /** Pages of users.list, conversations.list and files.list that were saved whole. */
   function* page(value: Row, at: At): Iterable<ParsedRecord> {
     directory.addUsers(value.members);
-    const found = [...objects(value.members), ...objects(value.channels), ...objects(value.files)];
-    if (found.length === 0 && value.ok === undefined) throw new RecordError('not a message, user, channel or file');
     for (const member of objects(value.members)) yield userRecord(member);
     for (const channel of objects(value.channels)) yield channelRecord(channel, kindOf(channel), directory);
     for (const file of objects(value.files)) yield* byShape({ filetype: '', ...file }, at, {});

@@ -7,15 +7,15 @@ import { link } from './text.ts';
 /** Lists inside lists are flat in Slack's own format (`indent`); deeper nesting than this is hostile. */
 const MAX_DEPTH = 8;
 
-export function richText(elements: unknown, directory: Directory, depth = 0): string {
-  if (depth > MAX_DEPTH) return '';
+export function richText(elements: unknown, directory: Directory): string {
   return objects(elements)
-    .map((element) => container(element, directory, depth))
+    .map((element) => container(element, directory, 0))
     .filter((text) => text !== '')
     .join('\n');
 }
 
 function container(element: Row, directory: Directory, depth: number): string {
+  if (depth > MAX_DEPTH) return '';
   switch (element.type) {
     case 'rich_text_list':
       return list(element, directory, depth);
