@@ -91,8 +91,11 @@ function vitest(
 ): Promise<number> {
   const folder = dirname(createRequire(import.meta.url).resolve('vitest/package.json'));
   const all = Object.values(GROUPS).flat();
-  const selection =
-    group === undefined ? [] : group === 'unit' ? all.flatMap((path) => ['--exclude', `${path}**`]) : GROUPS[group];
+  const named = args.some((arg) => !arg.startsWith('-'));
+  const excluded = group === 'unit' ? all.flatMap((path) => ['--exclude', `${path}**`]) : [];
+  // Named files are run instead of the whole group.
+  const folders = named || group === undefined || group === 'unit' ? [] : GROUPS[group];
+  const selection = [...excluded, ...folders];
   const {
     command,
     args: whole,

@@ -1,0 +1,2 @@
+/** The stand-in for the API. */
+await import('./child.ts');

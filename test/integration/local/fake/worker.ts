@@ -1,0 +1,3 @@
+/** The stand-in for the worker. */
+process.argv.push('--worker');
+await import('./child.ts');
