@@ -6,10 +6,13 @@ import { mayDo } from '../schema/access.ts';
 import type { Config } from '../schema/config.ts';
 import { Failure } from '../schema/failures.ts';
 import type { ApiContext, ApiEnv } from './context.ts';
+import { hostHeader } from './hosts.ts';
 import { readBounded } from './json-body.ts';
 import { problem } from './problems.ts';
 
 const UI_PATH = '/temporal';
+const SETTINGS_PATH = `${UI_PATH}/api/v1/settings`;
+const CODEC_PATH = '/codec';
 const MAX_CODEC_BYTES = 16 * 1024 * 1024;
 /** Never sent on: they are ours, or belong to this hop. */
 const DROPPED = [
@@ -34,15 +37,15 @@ const UNPACKED = ['content-encoding', 'content-length', 'transfer-encoding', 'co
 const POLICY =
   "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; worker-src 'self' blob:; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'self'";
 
-export type TemporalSettings = Pick<Config, 'TEMPORAL_UI_ADDRESS' | 'TEMPORAL_UI_PORT' | 'PAYLOAD_KEY'>;
+export type TemporalSettings = Pick<Config, 'TEMPORAL_UI_ADDRESS' | 'TEMPORAL_UI_PORT' | 'PAYLOAD_KEY' | 'publicUrl'>;
 
 /** For callers with `system:read` (operators and admins) only. */
 export function mountTemporal(app: Hono<ApiEnv>, config: TemporalSettings): void {
   const upstream = uiAddress(config);
   const codec = payloadCodec(config.PAYLOAD_KEY ?? null);
-  app.all(UI_PATH, (c) => guarded(c, () => proxy(c, upstream)));
-  app.all(`${UI_PATH}/*`, (c) => guarded(c, () => proxy(c, upstream)));
-  app.post('/codec/:direction{encode|decode}', (c) =>
+  app.all(UI_PATH, (c) => guarded(c, () => proxy(c, upstream, config.publicUrl)));
+  app.all(`${UI_PATH}/*`, (c) => guarded(c, () => proxy(c, upstream, config.publicUrl)));
+  app.post(`${CODEC_PATH}/:direction{encode|decode}`, (c) =>
     guarded(c, async () => {
       const payloads = parsePayloads(await readBounded(c, MAX_CODEC_BYTES));
       const direction = c.req.param('direction') === 'encode' ? 'encode' : 'decode';
@@ -72,7 +75,7 @@ async function guarded(c: ApiContext, serve: () => Promise<Response>): Promise<R
   }
 }
 
-async function proxy(c: ApiContext, upstream: string | null): Promise<Response> {
+async function proxy(c: ApiContext, upstream: string | null, publicUrl: string): Promise<Response> {
   if (upstream === null) throw new Failure('not_found', 'There is no Temporal Web UI here: set TEMPORAL_UI_ADDRESS');
   const { pathname, search } = new URL(c.req.url);
   const headers = new Headers(c.req.raw.headers);
@@ -92,10 +95,20 @@ async function proxy(c: ApiContext, upstream: string | null): Promise<Response> 
   });
   const kept = new Headers(answer.headers);
   for (const name of UNPACKED) kept.delete(name);
+  if (pathname === SETTINGS_PATH && answer.ok) return c.json(withOwnCodec(await answer.json(), c, publicUrl));
   kept.set('content-security-policy', POLICY);
   const location = kept.get('location');
   if (location?.startsWith(upstream)) kept.set('location', location.slice(upstream.length));
   return new Response(answer.body, { status: answer.status, headers: kept });
+}
+
+/** The codec must have the origin of the page, or the browser keeps the session cookie to itself. */
+function withOwnCodec(settings: unknown, c: ApiContext, publicUrl: string): object {
+  const reached = hostHeader(c);
+  const known = new URL(publicUrl);
+  const origin = known.host === reached ? known.origin : `${new URL(c.req.url).protocol}//${reached}`;
+  const { Codec, ...rest } = settings as { Codec?: object };
+  return { ...rest, Codec: { ...Codec, Endpoint: `${origin}${CODEC_PATH}` } };
 }
 
 type Payload = protocol.temporal.api.common.v1.IPayload;

@@ -4,18 +4,22 @@ import { createDeps } from '../deps.ts';
 import { createLog } from '../logging.ts';
 import { loadConfig } from '../schema/config.ts';
 import { claimEngine } from '../services/engine.ts';
+import { freeMetricsAddress, serveWorkerMetrics } from '../services/worker-metrics.ts';
 import { runWorkers } from './run.ts';
 import { ensureSchedules } from './schedules.ts';
 import { temporalLogger } from './temporal-logger.ts';
 
 const config = loadConfig();
 const log = createLog(config.LOG_LEVEL, 'worker');
+const runtimeAddress = await freeMetricsAddress();
 Runtime.install({
   logger: temporalLogger(log),
+  telemetryOptions: { metrics: { prometheus: { bindAddress: runtimeAddress } } },
   // Signals are ours: the store must stay open until the last activity has stopped.
   shutdownSignals: [],
 });
 const deps = await createDeps(config, { log, applicationName: 'ostinato-worker', writesVectors: true });
+const metrics = await serveWorkerMetrics({ config, registry: deps.metrics.registry, runtimeAddress });
 const workers = await runWorkers(deps);
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => workers.stop());
 if (!(await claimEngine(deps))) {
@@ -25,6 +29,7 @@ await ensureSchedules(deps);
 process.stdout.write(`${JSON.stringify({ ready: true })}\n`);
 try {
   await workers.done;
+  await metrics.close();
   await deps.close();
   log.info('drained');
 } catch (error) {
