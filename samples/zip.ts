@@ -9,6 +9,7 @@ export interface ZipEntry {
   content(): Iterable<string>;
 }
 
+/** Written as the DOS form alone, which knows no zone: the same bytes everywhere. */
 const MTIME = new Date(2026, 3, 1);
 
 /** Entries are produced one after the other, each only when the reader has taken what came before. */
@@ -19,7 +20,7 @@ export async function* zipStream(entries: Iterable<ZipEntry>, compress = true): 
   });
   failed.catch(() => {});
   for (const entry of entries) {
-    zip.addReadStreamLazy(entry.name, { mtime: MTIME, compress }, (done) => {
+    zip.addReadStreamLazy(entry.name, { mtime: MTIME, forceDosTimestamp: true, compress }, (done) => {
       done(null, Readable.from(bytes(entry.content()), { objectMode: false }));
     });
   }

@@ -79,7 +79,8 @@ function utc(
   second: number,
   fraction: string,
 ): number | null {
-  if (month < 1 || month > 12 || day < 1 || day > 31 || hour > 24 || minute > 59 || second > 60) return null;
+  if (year < 1900 || month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60)
+    return null;
   const ms = Date.UTC(year, month - 1, day, hour, minute, second, Number(fraction.padEnd(3, '0').slice(0, 3)));
   return new Date(Date.UTC(year, month - 1, day)).getUTCDate() === day ? ms : null;
 }

@@ -125,7 +125,7 @@ function naturalKey(object: ObjectType, title: string | null, body: string | nul
 }
 
 const NOISE =
-  /^(?:hsobjectid|recordid.*|(?:contact|company|deal)id|createdate|lastmodifieddate|hslastmodifieddate|hscreatedate|hubspotownerid|hstimestamp|associated.*ids?|hsemailhtml|hsemailtext|hsbodypreview.*|hsanalytics.*|hsallowned.*|hs\w+hash)$/;
+  /^(?:hsobjectid|recordid.*|(?:contact|company|deal)id|createdate|lastmodifieddate|hslastmodifieddate|hscreatedate|hubspotownerid|(?:hs)?timestamp|associated.*ids?|hsemailhtml|hsemailtext|hsbodypreview.*|hsanalytics.*|hsallowned.*|hs\w+hash)$/;
 
 function details(source: Source, title: string | null, body: string | null): string[] {
   const parts: string[] = [];
