@@ -84,16 +84,33 @@ async function answerAfresh(deps: SearchDeps, request: SearchRequest): Promise<F
 
 const MOST_NEWEST = 300;
 
-/** A failing model or index is answered as a Failure, so that the words can still be searched. */
+/** How long words wait for meaning: a model that is still being fetched must not hold up a hybrid search. */
+const MEANING_TIMEOUT_MS = { hybrid: 3_000, semantic: 30_000 };
+
+/** A failing or slow model or index is answered as a Failure, so that the words can still be searched. */
 async function byMeaning(deps: SearchDeps, request: SearchRequest): Promise<Ranking | Failure | null> {
   const { db, embedder, vectors } = deps;
   if (request.mode === 'keyword' || !embedder || !vectors) return null;
+  const ranking = rankByMeaning({ db, embedder, vectors }, request.text, request.filter);
+  // Late, it is nobody's business any more.
+  ranking.catch(() => {});
+  const late = new Failure('unavailable', 'Semantic search is not ready yet: its model is still being loaded');
+  const limit = timer(MEANING_TIMEOUT_MS[request.mode], late);
   try {
-    return await rankByMeaning({ db, embedder, vectors }, request.text, request.filter);
+    return await Promise.race([ranking, limit.rejects]);
   } catch (error) {
+    if (error instanceof Failure) return error;
     deps.log.warn({ err: error }, 'semantic search failed');
     return new Failure('unavailable', 'Semantic search does not answer at the moment', { cause: error });
+  } finally {
+    limit.stop();
   }
+}
+
+function timer(ms: number, error: Error): { rejects: Promise<never>; stop(): void } {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const running = setTimeout(() => reject(error), ms);
+  return { rejects: promise, stop: () => clearTimeout(running) };
 }
 
 async function answerOf(

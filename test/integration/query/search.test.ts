@@ -1,5 +1,6 @@
 /** Search on a real Postgres and LanceDB: what is found, what is never shown, how pages follow. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Failure } from '../../../src/schema/failures.ts';
 import type { Principal } from '../../../src/schema/principal.ts';
 import { QueryInput, QueryOutput } from '../../../src/schema/query.ts';
 import { type SearchDeps, search } from '../../../src/services/search/search.ts';
@@ -238,6 +239,14 @@ describe('modes', () => {
       code: 'semantic_unavailable',
       message: expect.stringContaining('no weights could be had'),
     });
+  });
+
+  test('with a model that cannot be had hybrid tells why, and semantic answers as the model does', async () => {
+    const refusal = new Failure('semantic_unavailable', 'the weights cannot be fetched');
+    const embedder = { name: 'absent', dimensions: 384, embed: () => Promise.reject(refusal), close: async () => {} };
+    const absent = { ...stage.deps, embedder };
+    expect((await ask(ana, { query: 'billing' }, absent)).notice).toBe('the weights cannot be fetched');
+    await expect(ask(ana, { query: 'billing', mode: 'semantic' }, absent)).rejects.toBe(refusal);
   });
 
   test('with a failing embedder hybrid answers by words, uncached, and semantic is unavailable', async () => {

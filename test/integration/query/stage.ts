@@ -122,7 +122,7 @@ export async function land(
     await bumpContentVersion(trx, owner, source);
   });
   if (options.withVectors === false || !deps.embedder || !deps.vectors) return ids;
-  const texts = rows.map((row) => [row.title, row.text].filter(Boolean).join('\n'));
+  const texts = rows.map(({ title, text }) => (title && !text.startsWith(title) ? `${title}\n${text}` : text));
   const embedded = await deps.embedder.embed(texts);
   await deps.vectors.upsert(
     rows.map((row, index) => ({
