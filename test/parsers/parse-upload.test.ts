@@ -31,6 +31,8 @@ const inputs: Record<string, () => Promise<Buffer> | Buffer> = {
     Buffer.from(
       `{"first": 1, "records": [${withFaults.join(',')}], "second": {"b": [2]}, "records": [{"id":"x"},{"id":"y"}], "third": "\\u00e9"}`,
     ),
+  'marked.json': () => Buffer.from(`\ufeff ${JSON.stringify(many)}`),
+  'marked.csv': () => Buffer.from(`\ufeff"Id;x";Name\n1;2\n3;4`),
   'document.json': () => Buffer.from('{"id": 1, "times": 12, "text": "whole"}'),
   'lines.ndjson': () => Buffer.from(`${withFaults.join('\n')}\n\n{"id":"last"}`),
   'lines.json': () => Buffer.from(`${many.map((value) => JSON.stringify(value)).join('\r\n')}\r\n`),

@@ -13,6 +13,8 @@ export interface CsvDialect {
   terminator: number;
   /** `either`: valid UTF-8 is read as such and anything else as Windows-1252, record by record. */
   encoding: 'utf8' | 'either';
+  /** Length of the byte order mark. */
+  mark: 0 | 3;
 }
 
 /**
@@ -25,10 +27,9 @@ export interface CsvDialect {
  */
 export function dialectOf(head: Buffer): CsvDialect {
   const terminator = head.includes(NEWLINE) || !head.includes(RETURN) ? NEWLINE : RETURN;
-  let encoding: CsvDialect['encoding'] = 'either';
-  if (head.subarray(0, 3).equals(BOM)) encoding = 'utf8';
-  else if (!isAscii(head) && isUtf8Head(head)) encoding = 'utf8';
-  return { delimiter: delimiterOf(head, terminator), terminator, encoding };
+  const mark = head.subarray(0, BOM.length).equals(BOM) ? 3 : 0;
+  const encoding = mark > 0 || (!isAscii(head) && isUtf8Head(head)) ? 'utf8' : 'either';
+  return { delimiter: delimiterOf(head, terminator), terminator, encoding, mark };
 }
 
 /** The candidate that occurs most in the first record that is not blank, quoted text left out; a comma when none does. */

@@ -118,7 +118,7 @@ async function* readRecords(
       bytes =
         pending.length === 0 ? chunk.subarray(begin, end) : Buffer.concat([...pending, chunk.subarray(begin, end)]);
       if (bytes[bytes.length - 1] === RETURN) bytes = bytes.subarray(0, -1);
-      if (start === 0 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) bytes = bytes.subarray(3);
+      if (start === 0) bytes = bytes.subarray(dialect.mark);
     }
     const record = {
       bytes,
@@ -142,9 +142,8 @@ async function* readRecords(
     const ascii = isAscii(chunk);
     const length = chunk.length;
     let begin = 0;
-    let at = 0;
     // The byte order mark must not hide a quote that opens the first field.
-    if (base === 0 && chunk[0] === 0xef && chunk[1] === 0xbb && chunk[2] === 0xbf) at = 3;
+    let at = Math.max(0, dialect.mark - base);
     while (at < length) {
       if (state === QUOTED) {
         while (at < length && chunk[at] !== QUOTE) {

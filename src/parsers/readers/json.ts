@@ -6,7 +6,7 @@ import type { EntryBytes, From, Item } from './item.ts';
 import { readLines } from './json-lines.ts';
 import { createSplitter, type SplitSink, type SplitValue } from './json-split.ts';
 import { parseJson } from './json-value.ts';
-import { isLines, textStart } from './sniff.ts';
+import { BOM, isLines, textStart } from './sniff.ts';
 
 /**
  * How often the envelope may change behind elements that already saw it. Each change copies it, so that an element
@@ -179,6 +179,8 @@ async function shapeOf(
 
 /** Null when more bytes are needed and there can be more. */
 function tell(bytes: Buffer, lines: boolean, last: boolean): Shape | null {
+  // A byte order mark may come in pieces.
+  if (bytes.length < BOM.length && !last) return null;
   const start = textStart(bytes);
   if (start >= bytes.length) return last ? 'empty' : null;
   if (lines) return 'lines';
