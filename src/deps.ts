@@ -49,6 +49,7 @@ export async function createDeps(config: Config, options: DepsOptions): Promise<
     ? await openVectors(config, { dimensions: embedder.dimensions, writable: options.writesVectors })
     : null;
   const temporal = await connectTemporal(config);
+  const egress = createEgress({ allow: config.EGRESS_ALLOW, maxBytes: config.MAX_UPLOAD_BYTES, timeoutMs: 30_000 });
   return {
     ...database,
     config,
@@ -60,9 +61,10 @@ export async function createDeps(config: Config, options: DepsOptions): Promise<
     semanticOff: 'off' in opened ? opened.off : null,
     cache,
     temporal: temporal.client,
-    egress: createEgress({ allow: config.EGRESS_ALLOW, maxBytes: config.MAX_UPLOAD_BYTES, timeoutMs: 30_000 }),
+    egress,
     close: async () => {
       await temporal.close();
+      await egress.close();
       await vectors?.close();
       await embedder?.close();
       await cache.close();

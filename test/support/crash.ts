@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { slackExport } from '../../samples/slack/export.ts';
-import { freePort, type Part, removeDataDir, startSystem, type System, untilOver, upload } from './system.ts';
+import { freePort, type Part, removeDataDir, type System, startSystem, untilOver, upload } from './system.ts';
 import { contents, embeddedDatabaseUrl, readTruth, type Truth, type Where } from './truth.ts';
 
 export const RECORDS = 5_000;
@@ -22,7 +22,12 @@ export interface Round {
 export interface Campaign {
   undisturbed: { contents: ReturnType<typeof contents>; records: number; tookMs: number };
   /** One round: ingest, kill, wait, compare by `check`, delete, and look that nothing is left. */
-  round(index: number): Promise<{ round: Round; after: Truth; left: Truth; file: { total_records: number; vector_count: number; file_id: string } }>;
+  round(index: number): Promise<{
+    round: Round;
+    after: Truth;
+    left: Truth;
+    file: { total_records: number; vector_count: number; file_id: string };
+  }>;
   stop(): Promise<void>;
 }
 
@@ -50,7 +55,11 @@ export async function startCampaign(seed: number, report: (line: string) => void
     INGEST_BATCH_RECORDS: String(BATCH),
     LOG_LEVEL: 'debug',
   });
-  const where: Where = { dataDir: system.dataDir, databaseUrl: embeddedDatabaseUrl(system.dataDir, port), dimensions: DIMENSIONS };
+  const where: Where = {
+    dataDir: system.dataDir,
+    databaseUrl: embeddedDatabaseUrl(system.dataDir, port),
+    dimensions: DIMENSIONS,
+  };
   const content = await collect(slackExport({ messages: RECORDS, seed: 'crash' }));
   const next = random(seed);
   try {
@@ -67,7 +76,9 @@ export async function startCampaign(seed: number, report: (line: string) => void
         const part = PARTS[index % PARTS.length] ?? 'worker';
         const afterMs = Math.round(next() * tookMs);
         const result = await disturbed(system, where, content, part, afterMs);
-        report(`round ${index + 1}: killed ${part} after ${afterMs} ms, done in ${result.round.tookMs} ms, ${result.round.emitted} emitted`);
+        report(
+          `round ${index + 1}: killed ${part} after ${afterMs} ms, done in ${result.round.tookMs} ms, ${result.round.emitted} emitted`,
+        );
         return result;
       },
       stop: async () => {
@@ -99,7 +110,9 @@ async function disturbed(system: System, where: Where, content: Uint8Array, part
 /** Uploads until the system answers: an API that was just killed comes back by itself. */
 async function ingest(system: System, content: Uint8Array): Promise<string> {
   const { body } = await patiently(async () => {
-    const answer = await upload(system, 'slack', 'export.zip', content, { 'idempotency-key': `crash-${Math.random()}` });
+    const answer = await upload(system, 'slack', 'export.zip', content, {
+      'idempotency-key': `crash-${Math.random()}`,
+    });
     if (answer.status !== 202) throw new Error(`upload: ${answer.status} ${JSON.stringify(answer.body)}`);
     return answer;
   });

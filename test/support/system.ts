@@ -43,7 +43,7 @@ export async function startSystem(
   env: Record<string, string> = {},
   dataDir = mkdtempSync(join(tmpdir(), 'ostinato-')),
 ): Promise<System> {
-  const port = Number(env['SERVER_PORT'] ?? (await freePort()));
+  const port = Number(env.SERVER_PORT ?? (await freePort()));
   const child = spawn(process.execPath, [MAIN], {
     env: {
       ...process.env,
@@ -61,7 +61,7 @@ export async function startSystem(
   child.stderr.on('data', (chunk) => (output += chunk));
   await ready(child, dataDir, () => output);
   const url = `http://127.0.0.1:${port}`;
-  const key = env['API_KEY'] ?? readFileSync(join(dataDir, 'admin-key'), 'utf8').trim();
+  const key = env.API_KEY ?? readFileSync(join(dataDir, 'admin-key'), 'utf8').trim();
   return {
     url,
     dataDir,

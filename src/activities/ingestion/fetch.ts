@@ -7,6 +7,9 @@ import { findSameBytes, lockFile, patchFile } from '../../stores/files.ts';
 import { markRunStarted } from '../../stores/runs.ts';
 import { keepAlive } from '../context.ts';
 
+/** A large export over a slow line; the step's own time limit is the same. */
+const LONGEST_MS = 2 * 3_600_000;
+
 /** Resolves once `uploads/<file id>` holds the bytes. A repeat starts over: a partial object is never visible. */
 export async function fetchFile(
   deps: Deps,
@@ -49,7 +52,7 @@ export async function fetchFile(
 
 async function open(deps: Deps, from: ImportFrom, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
   if ('object_key' in from) return deps.objects.get(from.object_key);
-  return deps.egress.stream(from.url, { signal });
+  return (await deps.egress.stream(from.url, { signal, timeoutMs: LONGEST_MS })).body;
 }
 
 /** Writes what the bytes turned out to be, unless the same bytes are here already. */

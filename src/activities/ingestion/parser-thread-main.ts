@@ -1,8 +1,8 @@
 /** The parsing thread: reads the object, parses, hashes, and answers each `next` with one batch as COPY text. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { createLog } from '../../logging.ts';
 import { parseUpload } from '../../parsers/parse-upload.ts';
 import { objectAccess } from '../../parsers/readers/access.ts';
-import { createLog } from '../../logging.ts';
 import { Failure } from '../../schema/failures.ts';
 import { copyRow } from '../../stores/copy-rows.ts';
 import { openObjects } from '../../stores/objects/index.ts';
