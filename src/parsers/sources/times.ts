@@ -1,13 +1,28 @@
 /** Times as exports write them, turned into ISO 8601 with Z. */
 
-const MAX_MS = 8.64e15;
 /** Years outside this range are misread numbers, not times. */
 const FIRST = Date.UTC(1900, 0, 1);
 const LAST = Date.UTC(2200, 0, 1);
 
+const DAY = 86_400_000;
+const TWO: readonly string[] = Array.from({ length: 60 }, (_unused, value) => String(value).padStart(2, '0'));
+
+/** Exports are in order of time, so the last day's date serves the next thousands of records. */
+let lastDay = Number.NaN;
+let lastDate = '';
+
 function isoFromMs(ms: number): string | null {
-  if (!(Math.abs(ms) <= MAX_MS) || ms < FIRST || ms >= LAST) return null;
-  return new Date(ms).toISOString();
+  if (!(ms >= FIRST && ms < LAST)) return null;
+  const day = Math.floor(ms / DAY);
+  if (day !== lastDay) {
+    lastDate = new Date(day * DAY).toISOString().slice(0, 11);
+    lastDay = day;
+  }
+  const rest = Math.floor(ms - day * DAY);
+  const seconds = Math.floor(rest / 1000);
+  const hour = TWO[Math.floor(seconds / 3600)];
+  const minute = TWO[Math.floor(seconds / 60) % 60];
+  return `${lastDate}${hour}:${minute}:${TWO[seconds % 60]}.${String(rest % 1000).padStart(3, '0')}Z`;
 }
 
 /** Seconds since 1970, as a number or as text with a fraction (Slack's `ts`). */

@@ -46,16 +46,19 @@ export const slackParser: SourceParser = {
 function startSlack(upload: UploadInfo): UploadParser {
   const directory = createDirectory();
   const alone = upload.entries.length === 1;
-  let cached: { entry: string; place: Place } | null = null;
+  let current: { entry: string; list: List | undefined; place: Place } | null = null;
 
-  /** A file holds thousands of messages of one place, found once. */
-  function placeOf(entry: string, message: Row, envelope: Row): Place {
-    const inline = str(message.channel) ?? str(envelope.channel_id) ?? str(envelope.channel);
-    if (inline !== null) return named(inline);
-    if (cached !== null && cached.entry === entry) return cached.place;
+  /** A file holds thousands of values of one kind and place, found once. */
+  function locate(entry: string): { list: List | undefined; place: Place } {
+    if (current !== null && current.entry === entry) return current;
     const place = named(str(upload.metadata.channel_id) ?? folder(entry) ?? nameOfFile(entry));
-    cached = { entry, place };
-    return place;
+    current = { entry, list: LISTS[basename(entry)], place };
+    return current;
+  }
+
+  function placeOf(message: Row, envelope: Row, place: Place): Place {
+    const inline = str(message.channel) ?? str(envelope.channel_id) ?? str(envelope.channel);
+    return inline === null ? place : named(inline);
   }
 
   function named(idOrFolder: string): Place {
@@ -64,37 +67,39 @@ function startSlack(upload: UploadInfo): UploadParser {
     return { id: idOrFolder, name: /^[CDG][A-Z0-9]{7,}$/.test(idOrFolder) ? null : idOrFolder };
   }
 
-  function* element(value: Row, at: At, envelope: Row): Iterable<ParsedRecord> {
-    const list = LISTS[basename(at.entry)];
-    if (list === 'users') yield userRecord(value);
-    else if (list === 'logs') yield integrationLogRecord(value, directory);
-    else if (list !== undefined) yield channelRecord(value, list, directory);
-    else yield* byShape(value, at, envelope);
+  /* Plain functions down to the message: this is the path of every message of a large export. */
+  function element(value: Row, at: At, envelope: Row): Iterable<ParsedRecord> {
+    const { list, place } = locate(at.entry);
+    if (list === undefined) return byShape(value, at, envelope, place);
+    if (list === 'users') return [userRecord(value)];
+    return [list === 'logs' ? integrationLogRecord(value, directory) : channelRecord(value, list, directory)];
   }
 
-  function* byShape(value: Row, at: At, envelope: Row): Iterable<ParsedRecord> {
+  function byShape(value: Row, at: At, envelope: Row, place: Place): Iterable<ParsedRecord> {
     if (value.ts !== undefined || value.type === 'message' || at.key === 'messages') {
-      yield* messageRecords(value, placeOf(at.entry, value, envelope), directory);
-    } else if (typeof value.ok === 'boolean') {
-      yield* page(value, at);
-    } else if (isObject(value.profile) || value.team_id !== undefined) {
-      yield userRecord(value);
-    } else if (value.filetype !== undefined || value.mimetype !== undefined) {
-      const shared = fileRecord(value, null, null, directory);
-      if (shared !== null) yield shared;
-    } else if (value.is_channel !== undefined || value.members !== undefined || value.creator !== undefined) {
-      yield channelRecord(value, kindOf(value), directory);
-    } else if (value.change_type !== undefined && value.date !== undefined) {
-      yield integrationLogRecord(value, directory);
-    } else throw new RecordError('not a message, user, channel or file');
+      return messageRecords(value, placeOf(value, envelope, place), directory);
+    }
+    if (typeof value.ok === 'boolean') return page(value);
+    if (isObject(value.profile) || value.team_id !== undefined) return [userRecord(value)];
+    if (value.filetype !== undefined || value.mimetype !== undefined) return sharedFile(value);
+    if (value.is_channel !== undefined || value.members !== undefined || value.creator !== undefined) {
+      return [channelRecord(value, kindOf(value), directory)];
+    }
+    if (value.change_type !== undefined && value.date !== undefined) return [integrationLogRecord(value, directory)];
+    throw new RecordError('not a message, user, channel or file');
+  }
+
+  function sharedFile(file: Row): ParsedRecord[] {
+    const shared = fileRecord(file, null, null, directory);
+    return shared === null ? [] : [shared];
   }
 
   /** Pages of users.list, conversations.list and files.list that were saved whole. */
-  function* page(value: Row, at: At): Iterable<ParsedRecord> {
+  function* page(value: Row): Iterable<ParsedRecord> {
     directory.addUsers(value.members);
     for (const member of objects(value.members)) yield userRecord(member);
     for (const channel of objects(value.channels)) yield channelRecord(channel, kindOf(channel), directory);
-    for (const file of objects(value.files)) yield* byShape({ filetype: '', ...file }, at, {});
+    for (const file of objects(value.files)) yield* sharedFile(file);
   }
 
   return {
@@ -109,10 +114,10 @@ function startSlack(upload: UploadInfo): UploadParser {
       else if (list !== 'logs') directory.addChannels(values, list);
     },
     skip: (entry) => isClutter(entry.name) || SKIPPED.has(basename(entry.name)) || !isJson(entry),
-    *json(value, at, envelope) {
-      if (value === null || value === undefined) return;
+    json(value, at, envelope) {
+      if (value === null || value === undefined) return [];
       if (!isObject(value)) throw new RecordError('not an object');
-      yield* element(value, at, envelope);
+      return element(value, at, envelope);
     },
     row() {
       throw new RecordError('Slack exports hold no CSV');
