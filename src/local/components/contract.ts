@@ -32,4 +32,6 @@ export interface ResolveOptions {
   report: (line: string) => void;
   /** Environment that PATH is read from and that builds inherit. */
   environment: NodeJS.ProcessEnv;
+  /** Where Go is looked for besides PATH; the places it is usually put by default. */
+  goFolders?: readonly string[];
 }

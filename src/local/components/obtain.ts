@@ -57,7 +57,7 @@ export async function download(component: Component, draft: string, options: Res
 /** Builds the pinned module with the Go toolchain, whose own module and build caches make a repeated one quick. */
 export async function goBuild(component: Component, draft: string, options: ResolveOptions): Promise<Obtained> {
   if (component.go === undefined) return undefined;
-  const go = findGo(options.environment);
+  const go = findGo(options);
   if (go === undefined) return { failure: `${component.name}: no Go toolchain on PATH to build it with` };
   const bin = join(draft, 'bin');
   mkdirSync(bin, { recursive: true });
@@ -92,10 +92,12 @@ export async function aptInstall(component: Component, options: ResolveOptions):
   return { path: component.name };
 }
 
-function findGo(environment: NodeJS.ProcessEnv): string | undefined {
-  const folders = [...(environment.PATH ?? '').split(delimiter), '/usr/local/go/bin', '/usr/lib/go/bin'];
+function findGo({
+  environment,
+  goFolders = ['/usr/local/go/bin', '/usr/lib/go/bin'],
+}: ResolveOptions): string | undefined {
   const name = process.platform === 'win32' ? 'go.exe' : 'go';
-  return folders
+  return [...(environment.PATH ?? '').split(delimiter), ...goFolders]
     .filter(Boolean)
     .map((folder) => join(folder, name))
     .find((path) => existsSync(path));
