@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openLance } from '../../../src/stores/vectors/lance.ts';
-import { DIMENSIONS, row, unit, vectorIndexContract } from './contract.ts';
+import { vectorIndexContract } from './contract.ts';
+import { DIMENSIONS, row, unit } from './rows.ts';
 
 let root: string;
 beforeAll(async () => {
