@@ -58,13 +58,18 @@ const inputs: Record<string, () => Promise<Buffer> | Buffer> = {
 };
 
 describe.each(Object.entries(inputs))('%s', (filename, make) => {
-  test.each([1, 4, 1000])('goes on from every batch of %i as the whole run did', async (batchRecords) => {
+  test.each([
+    [4, 1_000_000],
+    [1000, 1_000_000],
+    // A batch for nearly everything that is read, errors too.
+    [1, 1],
+  ])('goes on from every batch of %i records and %i bytes as the whole run did', async (batchRecords, batchBytes) => {
     const bytes = await make();
-    const whole = await run(bytes, { filename, batchRecords });
+    const whole = await run(bytes, { filename, batchRecords, batchBytes });
     expect(whole.batches.length).toBeGreaterThan(0);
     expect(whole.batches.filter((batch) => batch.done)).toEqual([whole.batches.at(-1)]);
     for (const [index, batch] of whole.batches.entries()) {
-      const rest = await run(bytes, { filename, batchRecords, resume: batch.resume });
+      const rest = await run(bytes, { filename, batchRecords, batchBytes, resume: batch.resume });
       const behind = whole.batches.slice(index + 1);
       expect(rest.records).toEqual(behind.flatMap((one) => one.records));
       expect(rest.errors).toEqual(behind.flatMap((one) => one.errors));
