@@ -39,10 +39,10 @@ export async function optimise(table: Table): Promise<void> {
   await table.optimize({ cleanupOlderThan: new Date(), deleteUnverified: true });
 }
 
-/** Trains the vector index when the table has become large, and again when it has grown by half its size or more. */
-export async function refreshVectorIndex(table: Table): Promise<void> {
+/** Trains the vector index when the table has `fromRows` rows, and again each time it has doubled. */
+export async function refreshVectorIndex(table: Table, fromRows: number): Promise<void> {
   const rows = await table.countRows();
-  if (rows < INDEX_FROM_ROWS) return;
+  if (rows < fromRows) return;
   const stale = (await table.listIndices()).map((index) => index.name).filter((name) => VECTOR_INDEX.test(name));
   const trainedAt = Math.max(0, ...stale.map((name) => Number(VECTOR_INDEX.exec(name)?.[1])));
   if (trainedAt > 0 && rows < trainedAt * RETRAIN_GROWTH) return;
@@ -51,8 +51,9 @@ export async function refreshVectorIndex(table: Table): Promise<void> {
   await optimise(table);
 }
 
+/** Whole vectors in about the square root of the rows' number of partitions: no loss but of partitions not looked at. */
 function vectorIndex(rows: number): Index {
-  return Index.hnswSq({ distanceType: 'cosine', numPartitions: Math.max(1, Math.round(rows / 1_000_000)) });
+  return Index.ivfFlat({ distanceType: 'cosine', numPartitions: Math.max(1, Math.round(Math.sqrt(rows))) });
 }
 
 /**

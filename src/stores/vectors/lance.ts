@@ -8,12 +8,23 @@ import type { VectorIndex } from '../contract.ts';
 import { checkId, checkLimit, checkRows, checkVector } from './check.ts';
 import { anyOf, compileFilter } from './lance-filter.ts';
 import { storedDimensions, tableSchema, toTable } from './lance-rows.ts';
-import { createScalarIndexes, hasVectorIndex, optimise, purgeDeleted, refreshVectorIndex } from './lance-upkeep.ts';
+import {
+  createScalarIndexes,
+  hasVectorIndex,
+  INDEX_FROM_ROWS,
+  optimise,
+  purgeDeleted,
+  refreshVectorIndex,
+} from './lance-upkeep.ts';
 
 /** Rows in one commit: large enough to be fast (25,000 rows/s), small enough to stay within tens of megabytes. */
 const BATCH = 1_000;
 /** Each commit leaves a small file and a version; past a few dozen searches slow down. */
 const COMMITS_BEFORE_OPTIMISE = 40;
+/** Partitions looked at without a filter: recall@10 1.0 on 100,000 rows of 384 dimensions (10: 0.998). */
+const PROBES = 20;
+/** Up to so many rows that match a filter, comparing each is as fast as the index and finds all. */
+const EXACT_ROWS = 5_000;
 /** A cleanup may remove the files of the version that a reader has just opened; the next version has what it needs. */
 const READ_TRIES = 4;
 
@@ -27,8 +38,11 @@ export async function openLance(options: {
   folder: string;
   dimensions: number;
   writable: boolean;
+  /** Rows from which on searches go through an index. Only tests set it. */
+  indexFromRows?: number;
 }): Promise<VectorIndex> {
   const { folder, dimensions, writable } = options;
+  const fromRows = options.indexFromRows ?? INDEX_FROM_ROWS;
   await mkdir(folder, { recursive: true });
   // 0: every read looks for the newest version first, so a reader in another process sees each finished commit.
   const connection = await connect(folder, { readConsistencyInterval: 0 });
@@ -62,7 +76,7 @@ export async function openLance(options: {
     commits += 1;
     if (commits % COMMITS_BEFORE_OPTIMISE !== 0) return;
     await optimise(target);
-    await refreshVectorIndex(target);
+    await refreshVectorIndex(target, fromRows);
   }
 
   async function reading<T>(empty: T, step: (table: Table) => Promise<T>): Promise<T> {
@@ -83,7 +97,7 @@ export async function openLance(options: {
       await createScalarIndexes(target);
       // What a killed process left half written goes now, before anybody else can be writing.
       await optimise(target);
-      await refreshVectorIndex(target);
+      await refreshVectorIndex(target, fromRows);
     });
   } else {
     await table();
@@ -141,7 +155,7 @@ export async function openLance(options: {
     async compact() {
       await write(async (target) => {
         await purgeDeleted(target, path);
-        await refreshVectorIndex(target);
+        await refreshVectorIndex(target, fromRows);
       });
     },
 
@@ -156,7 +170,13 @@ export async function openLance(options: {
 async function nearest(table: Table, vector: Float32Array, k: number, condition: string) {
   let query = table.query().nearestTo(vector).distanceType('cosine').limit(k).select(['id', '_distance']);
   if (condition) query = query.where(condition);
-  if (await hasVectorIndex(table)) query = query.ef(Math.max(200, k * 2)).refineFactor(2);
+  if (await hasVectorIndex(table)) {
+    const rows = await table.countRows();
+    const matching = condition ? await table.countRows(condition) : rows;
+    // Few rows are compared one by one; of the rest, the rarer the matches, the more partitions hold the nearest.
+    if (matching <= EXACT_ROWS) query = query.bypassVectorIndex();
+    else query = query.nprobes(Math.ceil(PROBES * Math.sqrt(rows / matching)));
+  }
   const found: { id: string; _distance: number }[] = await query.toArray();
   return found.map((row) => ({ id: row.id, score: 1 - row._distance }));
 }

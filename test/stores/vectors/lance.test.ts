@@ -2,6 +2,7 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect } from '@lancedb/lancedb';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openLance } from '../../../src/stores/vectors/lance.ts';
 import { vectorIndexContract } from './contract.ts';
@@ -85,6 +86,47 @@ test('keeps the files few however many commits there are', async () => {
   await writer.compact();
   expect((await readdir(join(root, 'commits', 'DataContent.lance', 'data'))).length).toBeLessThan(4);
   expect(await writer.count()).toBe(130);
+  await writer.close();
+});
+
+test('a large table is searched through an index, which grows with it and finds what a full comparison finds', async () => {
+  const folder = join(root, 'indexed');
+  const writer = await openLance({ folder, dimensions: DIMENSIONS, writable: true, indexFromRows: 6_000 });
+  const rows = Array.from({ length: 14_000 }, (_, at) => row('indexed', at));
+  await writer.upsert(rows.slice(0, 7_000));
+  await writer.compact();
+  const indexes = async () => {
+    const table = await (await connect(folder)).openTable('DataContent');
+    return (await table.listIndices()).map((index) => index.name).filter((name) => name.startsWith('vector_'));
+  };
+  expect(await indexes()).toEqual(['vector_7000']);
+  await writer.upsert(rows.slice(7_000));
+  await writer.deleteIds([row('indexed', 5).id]);
+  await writer.upsert([row('indexed', 5)]);
+  await writer.compact();
+  expect(await indexes()).toEqual(['vector_14000']);
+  for (const source of [undefined, 'slack'] as const) {
+    let hits = 0;
+    for (let at = 0; at < 20; at += 1) {
+      const query = unit(`question ${at}`);
+      const exact = rows
+        .filter((each) => !source || each.source === source)
+        .map((each) => ({
+          id: each.id,
+          score: each.vector.reduce((sum, value, i) => sum + value * (query[i] ?? 0), 0),
+        }))
+        .sort((a, b) => b.score - a.score)
+        .slice(0, 10);
+      const found = await writer.search(query, 10, source ? { sources: [source] } : {});
+      hits += exact.filter(({ id }) => found.some((each) => each.id === id)).length;
+    }
+    expect(hits / 200).toBeGreaterThan(0.8);
+  }
+  const [itself] = await writer.search(row('indexed', 5).vector, 1, {});
+  expect(itself?.id).toBe(row('indexed', 5).id);
+  expect(
+    await writer.search(unit('x'), 1_000, { sources: ['slack'], content_types: ['transcript'], author: 'author 2' }),
+  ).not.toEqual([]);
   await writer.close();
 });
 
