@@ -1,5 +1,5 @@
 /** Builds what every process is made of: stores and clients, from the configuration alone. */
-import type { Client } from '@temporalio/client';
+import type { Client, ClientInterceptors } from '@temporalio/client';
 import type { Logger } from 'pino';
 import { createEgress, type Egress } from './clients/egress.ts';
 import { connectTemporal } from './clients/temporal.ts';
@@ -31,6 +31,8 @@ export interface DepsOptions {
   applicationName: string;
   /** Whether this process is the one that writes vectors. */
   writesVectors: boolean;
+  /** What goes around each call to Temporal: tracing. */
+  clientInterceptors?: ClientInterceptors | undefined;
 }
 
 /** Opens everything; `close` releases it in reverse order. `databaseUrl` and `temporalAddress` must be in force by now. */
@@ -48,7 +50,7 @@ export async function createDeps(config: Config, options: DepsOptions): Promise<
   const vectors = embedder
     ? await openVectors(config, { dimensions: embedder.dimensions, writable: options.writesVectors })
     : null;
-  const temporal = await connectTemporal(config);
+  const temporal = await connectTemporal(config, options.clientInterceptors);
   const egress = createEgress({ allow: config.EGRESS_ALLOW, maxBytes: config.MAX_UPLOAD_BYTES, timeoutMs: 30_000 });
   return {
     ...database,

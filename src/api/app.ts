@@ -21,6 +21,7 @@ import { mountOperations } from './operation-routes.ts';
 import { problem } from './problems.ts';
 import { requestId } from './request-id.ts';
 import { requestLog } from './request-log.ts';
+import { requestTracing } from './request-tracing.ts';
 import { securityHeaders } from './security-headers.ts';
 import { mountSessions } from './session-routes.ts';
 import { signInPage } from './sign-in-page.ts';
@@ -64,6 +65,7 @@ export function createApi(options: ApiOptions): Hono<ApiEnv> {
   });
   const app = new Hono<ApiEnv>();
   app.use(requestId());
+  if (config.OTEL_EXPORTER_OTLP_ENDPOINT) app.use(requestTracing());
   app.use(requestLog(log));
   app.use(securityHeaders());
   app.use(hostCheck(config));

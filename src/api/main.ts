@@ -13,6 +13,7 @@ import { createEventHub } from '../services/event-hub.ts';
 import { contextChanges, houseResources } from '../services/resources.ts';
 import { workflowTasks } from '../services/workflow-tasks.ts';
 import { migrate } from '../stores/migrate.ts';
+import { startTracing } from '../tracing.ts';
 import { createApi } from './app.ts';
 import { listen } from './server.ts';
 
@@ -21,7 +22,13 @@ const GRACE_MS = 7_000;
 
 const config = loadConfig();
 const log = createLog(config.LOG_LEVEL, 'api');
-const deps = await createDeps(config, { log, applicationName: 'ostinato-api', writesVectors: false });
+const tracing = await startTracing(config, { service: 'ostinato-api', log });
+const deps = await createDeps(config, {
+  log,
+  applicationName: 'ostinato-api',
+  writesVectors: false,
+  clientInterceptors: tracing?.client,
+});
 await migrate(config.DATABASE_URL ?? '');
 const admin = await ensureAdminKey(config.DATABASE_URL ?? '', config);
 // Where nobody else made it before (containers), this is the one time it is shown.
@@ -56,6 +63,7 @@ function end(): Promise<void> {
     await server.drain(GRACE_MS);
     await hub.close();
     await deps.close();
+    await tracing?.close();
     log.info('drained');
   })().then(
     () => process.exit(0),

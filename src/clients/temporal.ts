@@ -1,5 +1,5 @@
 /** The connection to Temporal, with the payload codec that every process shares. */
-import { Client, Connection, type DataConverter } from '@temporalio/client';
+import { Client, type ClientInterceptors, Connection, type DataConverter } from '@temporalio/client';
 import type { Config } from '../schema/config.ts';
 import { payloadCodec } from './payload-codec.ts';
 
@@ -19,8 +19,16 @@ export function temporalConnectionOptions(config: Config) {
 }
 
 /** A lazy connection: a Temporal that is away now does not keep a process from starting. */
-export async function connectTemporal(config: Config): Promise<{ client: Client; close(): Promise<void> }> {
+export async function connectTemporal(
+  config: Config,
+  interceptors: ClientInterceptors = {},
+): Promise<{ client: Client; close(): Promise<void> }> {
   const connection = Connection.lazy(temporalConnectionOptions(config));
-  const client = new Client({ connection, namespace: config.TEMPORAL_NAMESPACE, dataConverter: dataConverter(config) });
+  const client = new Client({
+    connection,
+    namespace: config.TEMPORAL_NAMESPACE,
+    dataConverter: dataConverter(config),
+    interceptors,
+  });
   return { client, close: () => connection.close() };
 }

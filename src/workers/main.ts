@@ -5,6 +5,7 @@ import { createLog } from '../logging.ts';
 import { loadConfig } from '../schema/config.ts';
 import { claimEngine } from '../services/engine.ts';
 import { freeMetricsAddress, serveWorkerMetrics } from '../services/worker-metrics.ts';
+import { startTracing } from '../tracing.ts';
 import { runWorkers } from './run.ts';
 import { ensureSchedules } from './schedules.ts';
 import { temporalLogger } from './temporal-logger.ts';
@@ -18,9 +19,15 @@ Runtime.install({
   // Signals are ours: the store must stay open until the last activity has stopped.
   shutdownSignals: [],
 });
-const deps = await createDeps(config, { log, applicationName: 'ostinato-worker', writesVectors: true });
+const tracing = await startTracing(config, { service: 'ostinato-worker', log });
+const deps = await createDeps(config, {
+  log,
+  applicationName: 'ostinato-worker',
+  writesVectors: true,
+  clientInterceptors: tracing?.client,
+});
 const metrics = await serveWorkerMetrics({ config, registry: deps.metrics.registry, runtimeAddress });
-const workers = await runWorkers(deps);
+const workers = await runWorkers(deps, tracing);
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => workers.stop());
 if (!(await claimEngine(deps))) {
   log.error('this Postgres belongs to another Temporal namespace: nothing will be reconciled until they match');
@@ -31,6 +38,7 @@ try {
   await workers.done;
   await metrics.close();
   await deps.close();
+  await tracing?.close();
   log.info('drained');
 } catch (error) {
   log.fatal({ err: error }, 'a worker failed');

@@ -4,6 +4,7 @@ import { createActivities } from '../activities/index.ts';
 import { dataConverter, temporalConnectionOptions } from '../clients/temporal.ts';
 import type { Deps } from '../deps.ts';
 import { QUEUES } from '../schema/names.ts';
+import type { Tracing } from '../tracing.ts';
 import { workflowBundle } from './bundle.ts';
 import { activityQueues } from './queues.ts';
 
@@ -16,7 +17,7 @@ export interface RunningWorkers {
   stop(): void;
 }
 
-export async function runWorkers(deps: Deps): Promise<RunningWorkers> {
+export async function runWorkers(deps: Deps, tracing: Tracing | null = null): Promise<RunningWorkers> {
   const connection = await NativeConnection.connect(temporalConnectionOptions(deps.config));
   const activities = createActivities(deps);
   const shared = {
@@ -27,12 +28,13 @@ export async function runWorkers(deps: Deps): Promise<RunningWorkers> {
     shutdownGraceTime: DRAIN,
     // Heartbeats are this quick anyway; throttling would only age what a stopped step can tell.
     maxHeartbeatThrottleInterval: '2 seconds',
+    ...(tracing ? { interceptors: tracing.worker.interceptors, sinks: tracing.worker.sinks } : {}),
   };
   const workers = [
     await Worker.create({
       ...shared,
       taskQueue: QUEUES.workflows,
-      workflowBundle: await workflowBundle(deps.config.cacheDir),
+      workflowBundle: await workflowBundle(deps.config.cacheDir, tracing?.worker.workflowModules),
       // Its activities are the local ones only.
       maxCachedWorkflows: 500,
     }),

@@ -1,6 +1,7 @@
 /** The door on a real socket: uploads, bodies, refusals, headers, hosts, documents. */
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
+import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { createApi } from '../../../src/api/app.ts';
@@ -168,7 +169,7 @@ describe('uploads', () => {
     const response = await fetch(`${base}/test/upload`, {
       method: 'POST',
       headers: { ...auth, 'content-type': type },
-      body: ReadableStream.from(slices()),
+      body: Readable.toWeb(Readable.from(slices())),
       duplex: 'half',
     } as RequestInit);
     expect(response.status).toBe(413);
