@@ -1,6 +1,6 @@
 /** A minimal PDF of text pages, written object by object (ISO 32000-1, 7.5). */
 
-export interface PdfPage {
+interface PdfPage {
   lines: readonly string[];
 }
 

@@ -18,7 +18,7 @@ export interface SlackExportOptions {
 /** Unpacked bytes of one message, about: `messages = bytes / this` makes an export of a given unpacked size. */
 export const SLACK_BYTES_PER_MESSAGE = 580;
 
-export interface ExpectedRecord {
+interface ExpectedRecord {
   external_id: string;
   content_type: 'message' | 'file' | 'user' | 'channel';
 }
@@ -49,8 +49,7 @@ export function slackExport(options: SlackExportOptions): AsyncIterable<Uint8Arr
   return zipStream(slackExportEntries(options), options.compress ?? true);
 }
 
-/** The archive's entries, for writing them elsewhere or reading them without a ZIP. */
-export function* slackExportEntries(options: SlackExportOptions): Iterable<ZipEntry> {
+function* slackExportEntries(options: SlackExportOptions): Iterable<ZipEntry> {
   const plan = planOf(options);
   yield {
     name: 'users.json',

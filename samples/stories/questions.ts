@@ -1,6 +1,6 @@
 /** Fifty questions over the samples with what answers them: grade 3 answers it, 2 helps, 1 touches it. */
 
-export type Question = readonly [query: string, relevant: Readonly<Record<string, 1 | 2 | 3>>];
+type Question = readonly [query: string, relevant: Readonly<Record<string, 1 | 2 | 3>>];
 
 export const QUESTIONS: readonly Question[] = [
   ['expired TLS certificate gateway', { 'outage.1': 3, 'outage.2': 3, 'outage.4': 2, 'outage.0': 1 }],

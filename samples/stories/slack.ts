@@ -1,6 +1,6 @@
 /** What people of the samples really talk about: threads that the labelled questions ask for, `label.n` by position. */
 
-export interface Thread {
+interface Thread {
   label: string;
   channel: string;
   date: string;

@@ -32,7 +32,7 @@ export function isoFromSeconds(value: unknown): string | null {
 }
 
 /** Milliseconds since 1970, as a number or as text (HubSpot's older exports). */
-export function isoFromMillis(value: unknown): string | null {
+function isoFromMillis(value: unknown): string | null {
   const ms = typeof value === 'number' ? value : typeof value === 'string' ? Number(value) : Number.NaN;
   return ms > 0 ? isoFromMs(ms) : null;
 }

@@ -42,7 +42,7 @@ export function clean(text: string): string {
 const MAX_DEPTH = 12;
 
 /** A JSON-safe copy: clean strings, finite numbers, empty and unknown values left out, bounded depth. */
-export function jsonSafe(value: unknown, depth = 0): Json | undefined {
+function jsonSafe(value: unknown, depth = 0): Json | undefined {
   if (typeof value === 'string') return clean(value);
   if (typeof value === 'number') return Number.isFinite(value) ? value : undefined;
   if (typeof value === 'boolean') return value;

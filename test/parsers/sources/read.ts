@@ -41,7 +41,7 @@ export async function readUpload(
   return outcome;
 }
 
-export interface Sample {
+interface Sample {
   source: Source;
   path: string;
 }

@@ -100,6 +100,12 @@ describe('text', () => {
     expect(text({ text: raw })).toBe(readable);
   });
 
+  it('names usergroups where a list brings them', () => {
+    slack.lookup(entry('usergroups.json'), [{ id: 'S2', handle: 'ops-team' }]);
+    expect(text({ text: 'ask <!subteam^S2>' })).toBe('ask @ops-team');
+    expect(fromJson(slack, { id: 'S2', handle: 'ops-team' }, { entry: 'usergroups.json' })).toEqual([]);
+  });
+
   it('names the mentioned as participants, once', () => {
     expect(only(message({ text: '<@U2> and <@U2> and <@U1>' })).participants).toEqual(['Ana Ruiz', 'Ben Okri']);
   });

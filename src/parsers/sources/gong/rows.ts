@@ -1,7 +1,7 @@
 /**
  * CSV of calls (a row a call) and of transcripts (a row a turn), recognised by their columns. Gong documents no fixed
  * titles for these, so columns are found by the field names of its API and by their labels:
- * https://help.gong.io/apidocs/retrieve-call-data-by-date-range-v2calls
+ * https://help.gong.io/apidocs/retrieve-call-data-by-date-range-v2calls-2
  */
 import type { ParsedRecord } from '../../../schema/records.ts';
 import { RecordError } from '../../contract.ts';

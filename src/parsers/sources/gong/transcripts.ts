@@ -29,7 +29,7 @@ export function* transcriptRecords(value: Row, callId: string | null, facts: Cal
   }
 }
 
-export interface Turn {
+interface Turn {
   callId: string;
   key: string;
   text: string;

@@ -1,6 +1,6 @@
 /**
  * Links between records. v3: `{contacts: {results: [{id, type}]}}`; v4: `[{toObjectId}]`; engagements of v1:
- * `{contactIds: […]}`. https://developers.hubspot.com/docs/guides/api/crm/associations/associations-v3
+ * `{contactIds: […]}`. https://developers.hubspot.com/docs/guides/crm/using-object-apis
  */
 import { type Fields, keyOf, listed } from '../columns.ts';
 import { distinct, id, isObject } from '../values.ts';

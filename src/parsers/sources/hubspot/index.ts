@@ -93,7 +93,10 @@ function sourceOf(value: Row, properties: Row): Source {
   };
 }
 
-/** `{engagement: {id, type, timestamp}, associations: {contactIds}, metadata: {body, subject, …}}` */
+/**
+ * https://developers.hubspot.com/docs/methods/engagements/engagements-overview
+ * `{engagement: {id, type, timestamp}, associations: {contactIds}, metadata: {body, subject, …}}`
+ */
 function engagement(value: Row, head: Row): [ObjectType, Source] {
   const type = typeOfName(str(head.type) ?? 'engagement') ?? { kind: 'activity', type: 'activity' };
   const metadata = isObject(value.metadata) ? value.metadata : {};

@@ -174,7 +174,7 @@ function occurredAt(object: ObjectType, source: Source): string | null {
   return object.kind === 'deal' ? (isoFromAny(pick(fields, 'closedate')) ?? created) : created;
 }
 
-/** https://knowledge.hubspot.com/records/understand-record-ids: type numbers in a record's address. */
+/** Type numbers in a record's address: https://developers.hubspot.com/docs/guides/crm/understanding-the-crm */
 const PAGES: Readonly<Record<string, string>> = {
   contact: '0-1',
   company: '0-2',

@@ -1,6 +1,6 @@
 /**
  * Record ids: 15 characters (case matters) or 18 (the same with a checksum of the case).
- * https://help.salesforce.com/s/articleView?id=000385008 describes the checksum.
+ * https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/field_types.htm (ID)
  */
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ012345';

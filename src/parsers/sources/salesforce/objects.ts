@@ -1,13 +1,14 @@
 /**
  * Which object a record is: by `attributes.type`, by its id's key prefix, by the file's name, by its columns.
  * Standard objects: https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/
- * Key prefixes (001, 003, 006, 00Q): https://help.salesforce.com/s/articleView?id=000385203
+ * Key prefixes (001, 003, 006, 00Q) are EntityDefinition.KeyPrefix:
+ * https://developer.salesforce.com/docs/atlas.en-us.api_tooling.meta/api_tooling/tooling_api_objects_entitydefinition.htm
  */
 import type { Fields } from '../columns.ts';
 import { pick } from '../columns.ts';
 import { stem } from '../paths.ts';
 
-export const KINDS = ['account', 'contact', 'opportunity', 'lead'] as const;
+const KINDS = ['account', 'contact', 'opportunity', 'lead'] as const;
 export type Kind = (typeof KINDS)[number];
 
 const PREFIXES: Readonly<Record<string, Kind>> = {

@@ -17,7 +17,7 @@ import { channelRecord, integrationLogRecord, userRecord } from './lists.ts';
 import { messageRecords, type Place } from './messages.ts';
 import { type ChannelName, createDirectory } from './people.ts';
 
-type List = 'users' | 'logs' | ChannelName['kind'];
+type List = 'users' | 'usergroups' | 'logs' | ChannelName['kind'];
 
 /** org_users.json is the users' list of an Enterprise Grid export. */
 const LISTS: Readonly<Record<string, List>> = {
@@ -28,6 +28,8 @@ const LISTS: Readonly<Record<string, List>> = {
   'dms.json': 'im',
   'mpims.json': 'mpim',
   'integration_logs.json': 'logs',
+  /* Not in Slack's own exports; tools that save usergroups.list put it beside them. */
+  'usergroups.json': 'usergroups',
 };
 /** Flags on messages and list schemas: nothing that reads as content. */
 const SKIPPED = new Set(['content_flags.json', 'file_conversations.json', 'lists.json']);
@@ -72,6 +74,7 @@ function startSlack(upload: UploadInfo): UploadParser {
     const { list, place } = locate(at.entry);
     if (list === undefined) return byShape(value, at, envelope, place);
     if (list === 'users') return [userRecord(value)];
+    if (list === 'usergroups') return [];
     return [list === 'logs' ? integrationLogRecord(value, directory) : channelRecord(value, list, directory)];
   }
 
@@ -110,6 +113,7 @@ function startSlack(upload: UploadInfo): UploadParser {
       const list = LISTS[basename(entry.name)];
       const values = Array.isArray(value) ? value : [value];
       if (list === 'users') directory.addUsers(values);
+      else if (list === 'usergroups') directory.addUsergroups(values);
       else if (list === undefined) for (const message of objects(values)) directory.addMessage(message);
       else if (list !== 'logs') directory.addChannels(values, list);
     },
