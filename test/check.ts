@@ -18,7 +18,11 @@ const failed = CHECKS.filter(({ name, bin, args }) => {
     stdio: ['ignore', 'inherit', 'inherit'],
     shell: process.platform === 'win32',
     // Their scripts start with `env node`: it must be this Node.
-    env: { ...process.env, PATH: `${join(process.execPath, '..')}:${process.env.PATH ?? ''}` },
+    env: {
+      ...process.env,
+      ...(process.stdout.isTTY ? {} : { NO_COLOR: '1' }),
+      PATH: `${join(process.execPath, '..')}:${process.env.PATH ?? ''}`,
+    },
     timeout: 10 * 60_000,
   });
   if (error !== undefined) console.log(error.message);

@@ -1,6 +1,6 @@
 /** Secrets of this installation that are made on its first start and kept in the data folder. */
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../schema/config.ts';
 
@@ -16,8 +16,7 @@ export function ensureKeys(config: Config, report: (line: string) => void): Conf
     const path = join(folder, name);
     if (!existsSync(path)) {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
-      writeSecret(path, randomBytes(32).toString('hex'));
-      made.push(name);
+      if (makeSecret(path, randomBytes(32).toString('hex'))) made.push(name);
     }
     found[name] = readFileSync(path, 'utf8').trim();
   }
@@ -25,6 +24,21 @@ export function ensureKeys(config: Config, report: (line: string) => void): Conf
     report(`warning: made ${made.join(', ')} in ${folder}; without them what they seal is lost: keep a copy`);
   }
   return Object.freeze({ ...config, ...found });
+}
+
+/** Writes a secret that is not there yet, whole or not at all; false when another process was first. */
+function makeSecret(path: string, secret: string): boolean {
+  const draft = `${path}.${process.pid}`;
+  writeFileSync(draft, `${secret}\n`, { mode: 0o600 });
+  try {
+    linkSync(draft, path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  } finally {
+    rmSync(draft, { force: true });
+  }
 }
 
 /** Writes a file for the owner's eyes alone, whole or not at all. */
