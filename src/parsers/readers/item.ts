@@ -19,7 +19,7 @@ export interface Bad extends Place {
   last?: true;
 }
 
-export interface JsonFound extends Place {
+interface JsonFound extends Place {
   kind: 'json';
   start: number;
   line: number;
@@ -30,14 +30,14 @@ export interface JsonFound extends Place {
   envelope: Readonly<Record<string, unknown>>;
 }
 
-export interface RowFound extends Place {
+interface RowFound extends Place {
   kind: 'row';
   line: number;
   row: Readonly<Record<string, string>>;
   headers: readonly string[];
 }
 
-export interface PageFound extends Place {
+interface PageFound extends Place {
   kind: 'page';
   number: number;
   pages: number;

@@ -4,7 +4,7 @@ import { Failure } from '../../schema/failures.ts';
 import type { EntryBytes, Item } from './item.ts';
 
 /** A PDF is read as a whole: its directory is at its end and points anywhere. */
-export const MAX_PDF_BYTES = 64 * 1024 * 1024;
+const MAX_PDF_BYTES = 64 * 1024 * 1024;
 /** Text kept of one page; a page of print has some 5,000 characters. */
 const MAX_PAGE_TEXT = 1024 * 1024;
 
