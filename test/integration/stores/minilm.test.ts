@@ -1,6 +1,6 @@
 /** MiniLM with its real weights: fetched once, right to the sixth digit, and never in the way of the main loop. */
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -8,9 +8,9 @@ import type { Embedder } from '../../../src/stores/contract.ts';
 import { openEmbedder } from '../../../src/stores/embeddings/index.ts';
 import { miniLmEmbedder } from '../../../src/stores/embeddings/minilm.ts';
 import { miniLmFolder, resolveMiniLm } from '../../../src/stores/embeddings/minilm-files.ts';
+import { testCacheDir } from '../../support/servers/available.ts';
 
-const cacheDir =
-  process.env['CACHE_DIR'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'ostinato');
+const cacheDir = testCacheDir();
 const timeoutMs = 300_000;
 let embedder: Embedder;
 beforeAll(async () => {
