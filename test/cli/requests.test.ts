@@ -310,7 +310,8 @@ describe('search', () => {
     const target = await serve({ 'POST /api/v1/query': (_request, response) => json(response, 200, answer) });
     const ran = await runCli(['search', 'gateway', ...target], { terminal: 80 });
     expect(ran.stdout).toContain('"in February 2026" understood as from 2026-02-01 before 2026-03-01');
-    expect(ran.stdout).toContain('   The gateway & its certificate expired');
+    expect(ran.stdout.match(/^ 1 The gateway & its certificate expired$/gm)).toHaveLength(1);
+    expect(ran.stdout.split('certificate expired')).toHaveLength(2);
     expect(ran.stdout).toMatch(/slack\/message · Ada Example · \d+ d ago/);
     expect(ran.stdout).toContain('1 result · 4.2 ms · hybrid · from cache');
   });

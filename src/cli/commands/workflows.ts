@@ -1,5 +1,6 @@
 /** `ostinato workflows …`: the durable work behind files. */
 import { type Command, Option } from 'commander';
+import type { z } from 'zod';
 import { WORKFLOWS } from '../../schema/names.ts';
 import { RUN_STATUSES, WorkflowDetail, WorkflowView } from '../../schema/workflows.ts';
 import type { Act, CliContext } from '../context.ts';
@@ -62,20 +63,18 @@ async function show(context: CliContext, id: string): Promise<undefined> {
   const { out } = context;
   const detail = await context.api().call(WorkflowDetail, 'GET', `${PATH}/${encodeURIComponent(id)}`);
   out.line('workflow', detail);
-  out.fields(fields(context, detail));
-  if (detail.engine) {
-    const { engine } = detail;
-    out.fields([
-      ['engine', `${engine.status}, ${engine.history_length} history events`],
-      ...engine.pending_activities.map((activity): [string, string] => [
-        'pending',
-        clean(
-          `${activity.type}, attempt ${activity.attempt}${activity.last_failure ? `: ${activity.last_failure}` : ''}`,
-        ),
-      ]),
-    ]);
-  }
-  out.fields([['web ui', clean(detail.links.ui)]]);
+  out.fields([...fields(context, detail), ...engineFields(detail), ['web ui', clean(detail.links.ui)]]);
+}
+
+function engineFields({ engine }: z.output<typeof WorkflowDetail>): [string, string][] {
+  if (!engine) return [];
+  return [
+    ['engine', `${engine.status}, ${engine.history_length} history events`],
+    ...engine.pending_activities.map(({ type, attempt, last_failure }): [string, string] => [
+      'pending',
+      clean(`${type}, attempt ${attempt}${last_failure ? `: ${last_failure}` : ''}`),
+    ]),
+  ];
 }
 
 async function cancel(context: CliContext, id: string): Promise<undefined> {

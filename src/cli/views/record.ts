@@ -12,6 +12,6 @@ export function recordColumns(out: Output): Column<RecordView>[] {
     { title: 'TYPE', value: (record) => record.content_type },
     { title: 'AUTHOR', value: (record) => record.author ?? '-', shrinkTo: 10 },
     { title: 'OCCURRED', value: (record) => out.time(record.occurred_at) },
-    { title: 'TEXT', value: (record) => (record.title ?? record.text).slice(0, TEXT_COLUMNS), shrinkTo: 20 },
+    { title: 'TEXT', value: (record) => record.text.slice(0, TEXT_COLUMNS), shrinkTo: 20 },
   ];
 }

@@ -53,7 +53,8 @@ function resultLines(out: Output, rank: number, result: SearchResult): string[] 
     `${String(rank).padStart(2)} ${out.style('bold', first)}`,
     ...more.map((line) => INDENT + out.style('bold', line)),
     INDENT + out.style('cyan', about.join(' · ')),
-    ...excerpt(out, result, width).map((line) => INDENT + line),
+    // Without a title the text itself is the heading; once is enough where it fits.
+    ...(result.title === null && more.length === 0 ? [] : excerpt(out, result, width).map((line) => INDENT + line)),
   ];
 }
 
