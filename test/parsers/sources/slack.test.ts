@@ -467,6 +467,8 @@ describe('ids and account', () => {
     ])
       other.lookup(entry('users.json'), user);
     expect(other.account()).toBe('T3');
+    other.lookup(entry('users.json'), { id: 'd', team_id: 'T2', is_primary_owner: true });
+    expect(other.account()).toBe('T2');
     expect(started(slackParser, NAMES).account()).toBeNull();
     expect(started(slackParser, NAMES, { team_id: 'T7' }).account()).toBe('T7');
   });
