@@ -39,11 +39,12 @@ export interface McpMount {
 export interface ApiOptions {
   deps: Deps;
   operations: readonly AnyOperation[];
-  hub: EventHub;
+  /** Without it there is no event stream. */
+  hub?: EventHub;
   /** Aborts when the server drains. */
-  draining: AbortSignal;
+  draining?: AbortSignal;
   /** Shown in the API's description. */
-  version: string;
+  version?: string;
   mcp?: McpMount;
   /** Milliseconds after which an event stream that nobody reads is dropped. */
   slowReaderMs?: number;
@@ -52,7 +53,7 @@ export interface ApiOptions {
 }
 
 export function createApi(options: ApiOptions): Hono<ApiEnv> {
-  const { deps, operations, mcp, version } = options;
+  const { deps, operations, mcp, hub, version = '0.0.0' } = options;
   const { config, db, log } = deps;
   const gate = createGate({
     authenticator: createAuthenticator({ db, config }),
@@ -79,12 +80,14 @@ export function createApi(options: ApiOptions): Hono<ApiEnv> {
   mountDocs(app, openApiDocument({ operations, version, publicUrl: config.publicUrl }));
   mountSessions(app, { db, cookies: config });
   mountTemporal(app, config);
-  mountEvents(app, {
-    hub: options.hub,
-    metrics: deps.metrics,
-    draining: options.draining,
-    ...(options.slowReaderMs === undefined ? {} : { slowReaderMs: options.slowReaderMs }),
-  });
+  if (hub) {
+    mountEvents(app, {
+      hub,
+      metrics: deps.metrics,
+      draining: options.draining ?? new AbortController().signal,
+      ...(options.slowReaderMs === undefined ? {} : { slowReaderMs: options.slowReaderMs }),
+    });
+  }
   if (mcp) mountMcp(app, mcp);
   mountOperations(app, deps, operations);
   app.notFound(notFound(app));

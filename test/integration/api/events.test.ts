@@ -168,7 +168,7 @@ describe('GET /api/v1/events', () => {
     const waiting = read(`/api/v1/events?file_id=${file}`, 2);
     await new Promise((resolve) => setTimeout(resolve, 200));
     await stand.deps.pool.query(
-      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ostinato-events'`,
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ostinato-events' AND datname = current_database()`,
     );
     await add('ada', 2, file);
     expect(await waiting).toHaveLength(2);

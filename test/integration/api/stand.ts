@@ -1,22 +1,16 @@
-/** What the API's integration tests stand on: a real Postgres of their own, migrated, and dependencies around it. */
+/** What the API's integration tests stand on: a database and a Temporal namespace of their own, and dependencies around them. */
 import { randomBytes, randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
-import { join } from 'node:path';
-import type { Client } from '@temporalio/client';
+import { connectTemporal } from '../../../src/clients/temporal.ts';
 import type { Deps } from '../../../src/deps.ts';
-import { startPostgres } from '../../../src/local/postgres.ts';
-import { createSupervisor } from '../../../src/local/supervise.ts';
 import { createLog } from '../../../src/logging.ts';
 import { createMetrics } from '../../../src/metrics.ts';
-import { loadConfig } from '../../../src/schema/config.ts';
 import type { Role } from '../../../src/schema/names.ts';
 import type { Grant } from '../../../src/schema/principal.ts';
 import { hashSecret, newApiKey } from '../../../src/services/access/secrets.ts';
 import { createEventHub } from '../../../src/services/event-hub.ts';
 import { openDatabase } from '../../../src/stores/database.ts';
 import { insertKey } from '../../../src/stores/keys.ts';
-import { migrate } from '../../../src/stores/migrate.ts';
+import { testStack } from '../../support/stack.ts';
 
 export const JWT_SECRET = 'a secret of the tests, forty characters';
 
@@ -26,24 +20,12 @@ export interface Stand {
   close(): Promise<void>;
 }
 
-/** Temporal, objects and vectors are absent: a test that needs one gives its own. */
+/** Objects, cache and vectors are absent: a test that needs one gives its own. */
 export async function openStand(overrides: Partial<Deps> = {}, env: Record<string, string> = {}): Promise<Stand> {
-  const folder = mkdtempSync(join(tmpdir(), 'ostinato-api-'));
-  const supervisor = createSupervisor({ logDir: folder, report: () => {} });
-  const postgres = await startPostgres({
-    dataDir: folder,
-    cacheDir: join(homedir(), '.cache', 'ostinato'),
-    port: 0,
-    supervisor,
-    report: () => {},
-    settings: { fsync: 'off' },
-  });
-  await migrate(postgres.databaseUrl);
-  const config = loadConfig({
-    env: { JWT_SECRET, DATABASE_URL: postgres.databaseUrl, LOG_LEVEL: 'silent', ...env },
-    cwd: folder,
-  });
-  const database = openDatabase(postgres.databaseUrl, { max: 8 });
+  const stack = await testStack();
+  const config = stack.config({ JWT_SECRET, LOG_LEVEL: 'silent', ...env });
+  const database = openDatabase(stack.databaseUrl, { max: 8 });
+  const temporal = await connectTemporal(config);
   const absent = {
     ping: async () => {},
     close: async () => {},
@@ -58,16 +40,16 @@ export async function openStand(overrides: Partial<Deps> = {}, env: Record<strin
     vectors: null,
     embedder: null,
     semanticOff: 'off in this test',
-    temporal: {} as Client,
+    temporal: temporal.client,
     ...overrides,
   } as unknown as Deps;
   return {
     deps,
-    databaseUrl: postgres.databaseUrl,
+    databaseUrl: stack.databaseUrl,
     close: async () => {
+      await temporal.close();
       await database.close();
-      await supervisor.stopAll([]);
-      rmSync(folder, { recursive: true, force: true });
+      await stack.close();
     },
   };
 }
