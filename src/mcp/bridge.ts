@@ -40,6 +40,11 @@ interface Carried {
 
 /** The API answered, but not in JSON-RPC. */
 class Refusal extends Error {}
+/** The API is stopping or starting and has not looked at the message. */
+class Away extends Error {}
+
+/** What the SDK answers to a call that it cut off. */
+const CUT_OFF = 499;
 
 export function createBridge(options: BridgeOptions): Bridge {
   const handshake: Handshake = { session: null, version: null };
@@ -82,6 +87,8 @@ export function createBridge(options: BridgeOptions): Bridge {
   async function attempt(carried: Carried): Promise<boolean> {
     const { message, key, signal } = carried;
     const response = await post(message, key, signal);
+    if (response.status === 503) throw new Away('the API is not ready');
+    if (response.status === CUT_OFF) throw new Error('the API stopped during the call');
     const expectsAnswer = message.id !== undefined && message.method !== undefined;
     const type = response.headers.get('content-type') ?? '';
     if (!type.startsWith('text/event-stream')) {
@@ -143,7 +150,7 @@ export function createBridge(options: BridgeOptions): Bridge {
         broken = error;
       }
       if (signal.aborted) return;
-      const neverArrived = codeOf(broken) === 'ECONNREFUSED';
+      const neverArrived = broken instanceof Away || codeOf(broken) === 'ECONNREFUSED';
       if (!neverArrived && !mayRepeat(message)) {
         return fail(message, 'The connection to the API broke while the tool ran; it may or may not have run');
       }
@@ -192,7 +199,7 @@ function parseObject(text: string): (Message & Record<string, unknown>) | null {
 }
 
 /** The system's code for why a fetch failed. */
-export function codeOf(error: unknown): string | null {
+function codeOf(error: unknown): string | null {
   const cause = error instanceof Error ? (error.cause as { code?: unknown } | undefined) : undefined;
   return typeof cause?.code === 'string' ? cause.code : null;
 }

@@ -13,7 +13,7 @@ import { declaresTasks, ownTask } from './tasks.ts';
 import type { OperationTool } from './tools.ts';
 
 /** Where a client may put an idempotency key when it cannot set headers. */
-export const IDEMPOTENCY_META = 'ostinato/idempotency_key';
+const IDEMPOTENCY_META = 'ostinato/idempotency_key';
 
 interface Dependencies {
   catalogue: Catalogue;

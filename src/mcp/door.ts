@@ -62,8 +62,10 @@ export function createMcpDoor(options: DoorOptions): McpDoor {
     return response;
   }
 
+  let closed = false;
   return {
     async handle(request: Request, principal: Principal, extras: RequestExtras): Promise<Response> {
+      if (closed) return refuse(503, -32_000, 'The server is stopping');
       const foreign = rejectForeign(request, hosts);
       if (foreign) return foreign;
       let rooms: string[] | null;
@@ -86,6 +88,7 @@ export function createMcpDoor(options: DoorOptions): McpDoor {
     },
     notify: handler.notify,
     async close() {
+      closed = true;
       stopChanges?.();
       await Promise.all([handler.close(), sessions?.close()]);
     },

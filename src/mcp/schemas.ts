@@ -2,7 +2,7 @@
 import { z } from 'zod';
 
 type Node = Record<string, unknown>;
-export type ObjectSchema = Node & { type: 'object' };
+type ObjectSchema = Node & { type: 'object' };
 
 /** The schema of what a caller sends. */
 export function inputSchema(schema: z.ZodObject): ObjectSchema {

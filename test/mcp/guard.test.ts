@@ -15,3 +15,17 @@ test('a foreign origin is refused although the host is ours', async () => {
   });
   expect(rejectForeign(request, ['localhost'])?.status).toBe(403);
 });
+
+test('bound to every interface, addresses written as numbers are ours, names are not', () => {
+  const hosts = allowedHosts({ HOST: '0.0.0.0', ALLOWED_HOSTS: [], publicUrl: 'http://127.0.0.1:8080' });
+  const status = (headers: Record<string, string>) =>
+    rejectForeign(new Request('http://localhost/mcp', { headers }), hosts)?.status;
+  expect(status({ host: '192.0.2.7:8080' })).toBeUndefined();
+  expect(status({ host: '[2001:db8::1]:8080', origin: 'http://[2001:db8::1]:8080' })).toBeUndefined();
+  expect(status({ host: 'evil.example' })).toBe(403);
+  expect(status({ host: '192.0.2.7:8080', origin: 'https://evil.example' })).toBe(403);
+  expect(status({ host: '*' })).toBe(403);
+  const loopback = allowedHosts({ HOST: '127.0.0.1', ALLOWED_HOSTS: [], publicUrl: 'http://127.0.0.1:8080' });
+  const request = new Request('http://localhost/mcp', { headers: { host: '192.0.2.7:8080' } });
+  expect(rejectForeign(request, loopback)?.status).toBe(403);
+});
