@@ -4,6 +4,7 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Deps } from '../deps.ts';
 import type { AnyOperation, HttpExposure } from '../operations/contract.ts';
 import { invoke } from '../operations/invoke.ts';
+import { mayDo } from '../schema/access.ts';
 import { Failure } from '../schema/failures.ts';
 import type { Json } from '../schema/json.ts';
 import { type ApiContext, type ApiEnv, peerAddress } from './context.ts';
@@ -29,8 +30,10 @@ async function answer(c: ApiContext, deps: Deps, operation: AnyOperation, http: 
   c.set('operation', operation.name);
   let form: ReceivedForm | undefined;
   try {
-    let input: Record<string, unknown>;
-    if (http.body === 'multipart') {
+    let input: Record<string, unknown> = {};
+    if (!mayDo(c.get('principal'), operation.permission)) {
+      // `invoke` refuses it, counts it and writes it down; not a byte of the body is read for it.
+    } else if (http.body === 'multipart') {
       form = await receiveForm(c, deps.config.MAX_UPLOAD_BYTES);
       input = form.fields;
     } else if (http.method === 'get' || http.method === 'delete') {

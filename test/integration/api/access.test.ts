@@ -2,9 +2,7 @@
 import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createApi } from '../../../src/api/app.ts';
-import { accessOperations } from '../../../src/operations/access/index.ts';
-import type { AnyOperation } from '../../../src/operations/contract.ts';
-import { systemOperations } from '../../../src/operations/system/index.ts';
+import { operations } from '../../../src/operations/index.ts';
 import { mayDo } from '../../../src/schema/access.ts';
 import { ROLES, type Role } from '../../../src/schema/names.ts';
 import type { Principal } from '../../../src/schema/principal.ts';
@@ -12,7 +10,6 @@ import { REVOCATION_BOUND_MS } from '../../../src/services/access/authenticate.t
 import { ensureAdminKey } from '../../../src/services/admin-key.ts';
 import { door, JWT_SECRET, makeKey, openStand, type Stand } from './stand.ts';
 
-const operations: AnyOperation[] = [...accessOperations, ...systemOperations];
 const routes = operations.flatMap((operation) =>
   operation.http
     ? [
@@ -85,7 +82,8 @@ describe('every operation refuses', () => {
     async ({ operation, method, path, role }) => {
       const allowed = mayDo({ role } as Principal, operation.permission);
       const response = await api.request(path, { method, headers: bearer(keyOf(role)) });
-      if (allowed) expect([200, 201, 400, 404]).toContain(response.status);
+      // What an operation then makes of an empty input is its own tests' matter.
+      if (allowed) expect([401, 403]).not.toContain(response.status);
       else expect(response.status).toBe(403);
     },
   );
