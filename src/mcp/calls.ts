@@ -1,6 +1,6 @@
 /** One tool call from arguments to answer: found, run with progress and cancellation, handed over as result or task. */
 import { ProtocolError, ProtocolErrorCode, type Server, type ServerContext } from '@modelcontextprotocol/server';
-import type { z } from 'zod';
+import { parseInput } from '../operations/invoke.ts';
 import { Failure } from '../schema/failures.ts';
 import { toFailure } from '../schema/unknown-error.ts';
 import { type Caller, callerOf } from './caller.ts';
@@ -86,9 +86,9 @@ export function createToolCaller({ catalogue, invoke, tasks, log, extend }: Depe
   async function callByName(call: Arrived): Promise<ToolAnswer> {
     const { name, args, context } = call;
     const { principal } = callerOf(context);
-    if (name === LIST_TOOLS) return toResult(catalogue.describe(principal, parse(ListToolsInput, args)), true);
+    if (name === LIST_TOOLS) return toResult(catalogue.describe(principal, parseInput(ListToolsInput, args)), true);
     if (name === CALL_TOOL) {
-      const inner = parse(CallToolInput, args);
+      const inner = parseInput(CallToolInput, args);
       const tool = catalogue.find(inner.name);
       if (!tool) throw unknownTool(inner.name, catalogue.names(principal));
       return callOperation(tool, { ...call, name: inner.name, args: inner.arguments });
@@ -117,16 +117,6 @@ export function createToolCaller({ catalogue, invoke, tasks, log, extend }: Depe
       return toErrorResult(failure);
     }
   };
-}
-
-function parse<S extends z.ZodObject>(schema: S, args: unknown): z.output<S> {
-  const parsed = schema.safeParse(args);
-  if (parsed.success) return parsed.data;
-  const faults = parsed.error.issues.map((issue) => ({
-    path: issue.path.join('.') || '(input)',
-    message: issue.message,
-  }));
-  throw new Failure('invalid_input', faults.map((f) => `${f.path}: ${f.message}`).join('; '), { faults });
 }
 
 function idempotencyKeyOf(context: ServerContext, caller: Caller): string | null {
