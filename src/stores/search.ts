@@ -25,7 +25,7 @@ export interface Word {
 }
 
 /** Counting stops here: beyond it a word is common, and how common no longer matters. */
-export const COUNT_BOUND = 5_000;
+export const COUNT_BOUND = 2_000;
 
 /** How Postgres' English dictionary reads each word, and how many rows of all owners hold it. */
 export async function readWords(db: Db | Trx, words: readonly string[]): Promise<Word[]> {

@@ -68,7 +68,7 @@ async function answerAfresh(deps: SearchDeps, request: SearchRequest): Promise<F
   const { db } = deps;
   if (request.normalized === '') {
     const ids = await newestRows(db, request.filter, MOST_NEWEST);
-    const ranking = { ids, complete: ids.length < MOST_NEWEST };
+    const ranking = { ids, complete: ids.length < MOST_NEWEST, strong: ids.length, weight: 1 };
     return { answer: await answerOf(deps, request, [ranking], null), degraded: null };
   }
   const byWords = async (): Promise<[TextSearch, Ranking | null]> => {
@@ -119,7 +119,7 @@ async function answerOf(
   rankings: Ranking[],
   text: TextSearch | null,
 ): Promise<Answer> {
-  const ranked = fuse(rankings.map((ranking) => ranking.ids));
+  const ranked = fuse(rankings);
   const end = request.offset + request.limit;
   const results = await readResults(deps.db, ranked.slice(request.offset, end), {
     filter: request.filter,

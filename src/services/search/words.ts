@@ -21,12 +21,12 @@ export interface WordMemory {
   rows(): Promise<number>;
 }
 
-/** Counts only weigh words, so a minute's age does no harm; a word seldom seen is never dropped for it. */
-const COUNTS_TTL_MS = 60_000;
+/** Counts only weigh words, so ten minutes of age do no harm; a word seldom seen is never dropped for it. */
+const COUNTS_TTL_MS = 600_000;
 const MAX_WORDS_REMEMBERED = 20_000;
 const MAX_WORDS = 32;
 /** Rows that the words of a relaxed search may have together. */
-const RELAXED_ROWS = 3_000;
+const RELAXED_ROWS = 2_000;
 
 const WORD = /[\p{L}\p{N}](?:[\p{L}\p{N}'’._@/-]*[\p{L}\p{N}])?/gu;
 const OPERATORS = /"|(?:^|\s)-\S|\bor\b/i;
