@@ -102,10 +102,11 @@ describe('GET /api/v1/events', () => {
 
   it('begins now unless told, and hears of a commit at once', async () => {
     await add('ada', 3);
-    const file = randomUUID();
-    const waiting = read('/api/v1/events', 1);
-    setTimeout(() => void add('ada', 1, file), 300);
-    expect((await waiting)[0]?.data.file_id).toBe(file);
+    const [first, second] = [randomUUID(), randomUUID()];
+    const waiting = read('/api/v1/events', 2);
+    setTimeout(() => void add('ada', 1, first), 300);
+    setTimeout(() => void add('ada', 1, second), 700);
+    expect((await waiting).map((message) => message.data.file_id)).toEqual([first, second]);
   });
 
   it('shows a caller its own, what it was granted, and nothing else', async () => {
