@@ -101,7 +101,7 @@ export async function rankCandidates(
     SELECT c.record_id AS id, (
       (SELECT sum(t.weight * ts_rank(${FIELD_WEIGHTS}::real[], c.tsv, t.query::tsquery))
        FROM unnest(${terms.map((term) => term.query)}::text[], ${terms.map((term) => term.weight)}::float8[]) AS t(query, weight))
-      / (1 + 0.2 * ln(1 + length(c.tsv) / 10.0))
+      / (1 + 0.2::float8 * ln(1 + length(c.tsv)::float8 / 10))
       ${closeness}
     )::float8 AS score
     FROM candidates c
