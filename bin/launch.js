@@ -151,8 +151,17 @@ export function pickNode(root) {
 }
 
 function run(node, script, args) {
-  const child = spawn(node, ['--disable-warning=ExperimentalWarning', script, ...args], { stdio: 'inherit' });
+  const child = spawn(node, ['--disable-warning=ExperimentalWarning', script, ...args], {
+    stdio: 'inherit',
+    // By this the script knows that this process is its parent, whose end it may watch for.
+    env: { ...process.env, OSTINATO_LAUNCHER: String(process.pid) },
+  });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  if (process.env.npm_lifecycle_event !== undefined) {
+    // Started by npm: when that is gone (kill -9), nobody waits for this any more.
+    const npm = process.ppid;
+    setInterval(() => process.ppid !== npm && child.kill('SIGTERM'), 1_000).unref();
+  }
   child.on('error', (error) => {
     console.error(`ostinato: ${node} could not be started: ${error.message}`);
     process.exit(1);

@@ -1,4 +1,5 @@
-/** Requests to stop: SIGINT, SIGTERM, SIGHUP, or the end of the process that started this one. */
+/** Requests to stop: SIGINT, SIGTERM, SIGHUP, or the end of the launcher that started this process. */
+import { inheritedEnvironment } from '../schema/config.ts';
 import { watchParentProcess } from './parent-watch.ts';
 
 export interface StopRequest {
@@ -26,6 +27,7 @@ export function stopRequested(): StopRequest {
     }
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, request);
-  watchParentProcess(request);
+  // Started by hand the parent is a shell, which may end while this goes on.
+  if (inheritedEnvironment().OSTINATO_LAUNCHER === String(process.ppid)) watchParentProcess(request);
   return { signalled, was: () => first !== undefined };
 }
