@@ -14,7 +14,7 @@ const VALUES: Record<string, string[]> = {
   clients: ['schema'],
   services: ['schema', 'stores', 'clients', 'parsers'],
   workflows: ['schema'],
-  activities: ['schema', 'stores', 'clients', 'parsers', 'services'],
+  activities: ['schema', 'stores', 'clients', 'parsers', 'services', 'shared'],
   workers: ['schema', 'stores', 'clients', 'activities', 'services', 'workflows', 'local', 'shared'],
   operations: ['schema', 'stores', 'clients', 'services', 'parsers'],
   mcp: ['schema', 'operations', 'services', 'clients', 'stores'],
@@ -44,11 +44,16 @@ const room = (path: string) => {
 /** Import and export statements with a path, and dynamic imports; `types` when nothing of it is left at run time. */
 function importsOf(path: string): { target: string; types: boolean }[] {
   const text = readFileSync(path, 'utf8').replace(/\/\*[\s\S]*?\*\//g, '');
-  const found = [...text.matchAll(/(?:^|\n)\s*(?:import|export)\s+(type\s+)?([^;'"]*?)from\s+'([^']+)'/g)].map((match) => ({
-    specifier: match[3] ?? '',
-    types: match[1] !== undefined || onlyTypes(match[2] ?? ''),
+  const found = [...text.matchAll(/(?:^|\n)\s*(?:import|export)\s+(type\s+)?([^;'"]*?)from\s+'([^']+)'/g)].map(
+    (match) => ({
+      specifier: match[3] ?? '',
+      types: match[1] !== undefined || onlyTypes(match[2] ?? ''),
+    }),
+  );
+  const dynamic = [...text.matchAll(/(?:import\(|new URL\(|import\s+)'(\.[^']+)'/g)].map((match) => ({
+    specifier: match[1] ?? '',
+    types: false,
   }));
-  const dynamic = [...text.matchAll(/(?:import\(|new URL\(|import\s+)'(\.[^']+)'/g)].map((match) => ({ specifier: match[1] ?? '', types: false }));
   return [...found, ...dynamic]
     .filter(({ specifier }) => specifier.startsWith('.') && specifier.endsWith('.ts'))
     .map(({ specifier, types }) => ({ target: resolve(dirname(path), specifier), types }));
@@ -56,7 +61,13 @@ function importsOf(path: string): { target: string; types: boolean }[] {
 
 function onlyTypes(clause: string): boolean {
   const names = /^\s*\{([\s\S]*)\}\s*$/.exec(clause)?.[1];
-  return names !== undefined && names.split(',').filter((name) => name.trim()).every((name) => name.trim().startsWith('type '));
+  return (
+    names !== undefined &&
+    names
+      .split(',')
+      .filter((name) => name.trim())
+      .every((name) => name.trim().startsWith('type '))
+  );
 }
 
 describe('architecture', () => {
@@ -65,7 +76,10 @@ describe('architecture', () => {
   test('rooms take values only from the rooms below them', () => {
     const wrong = all.flatMap((path) =>
       importsOf(path)
-        .filter(({ target, types }) => !types && room(target) !== room(path) && !(VALUES[room(path)] ?? []).includes(room(target)))
+        .filter(
+          ({ target, types }) =>
+            !types && room(target) !== room(path) && !(VALUES[room(path)] ?? []).includes(room(target)),
+        )
         .map(({ target }) => `${relative(SRC, path)} → ${relative(SRC, target)}`),
     );
     expect(wrong).toEqual([]);
@@ -79,7 +93,10 @@ describe('architecture', () => {
     const wrong = all
       .filter((path) => room(path) === 'workflows')
       .flatMap((path) => importsOf(path).map((found) => ({ path, ...found })))
-      .filter(({ target, types }) => !types && room(target) !== 'workflows' && !SAFE_FOR_WORKFLOWS.includes(relative(SRC, target)))
+      .filter(
+        ({ target, types }) =>
+          !types && room(target) !== 'workflows' && !SAFE_FOR_WORKFLOWS.includes(relative(SRC, target)),
+      )
       .map(({ path, target }) => `${relative(SRC, path)} → ${relative(SRC, target)}`);
     expect(wrong).toEqual([]);
   });
@@ -87,30 +104,49 @@ describe('architecture', () => {
   test('workflows read no clock, no chance and no environment', () => {
     const wrong = all
       .filter((path) => room(path) === 'workflows')
-      .filter((path) => /from 'node:|from '@temporalio\/(client|worker|activity)'|from 'zod'|process\./.test(readFileSync(path, 'utf8')))
+      .filter((path) =>
+        /from 'node:|from '@temporalio\/(client|worker|activity)'|from 'zod'|process\./.test(
+          readFileSync(path, 'utf8'),
+        ),
+      )
       .map((path) => relative(SRC, path));
     expect(wrong).toEqual([]);
   });
 
   test('only schema/config.ts reads the environment', () => {
     const wrong = all
-      .filter((path) => relative(SRC, path) !== 'schema/config.ts' && /process\.env/.test(readFileSync(path, 'utf8').replace(/\/\*[\s\S]*?\*\//g, '')))
+      .filter(
+        (path) =>
+          relative(SRC, path) !== 'schema/config.ts' &&
+          /process\.env/.test(readFileSync(path, 'utf8').replace(/\/\*[\s\S]*?\*\//g, '')),
+      )
       .map((path) => relative(SRC, path));
     expect(wrong).toEqual([]);
   });
 
   test('every file opens with a sentence that says what lives there', () => {
-    const wrong = all.filter((path) => !/^(#!.*\n)?\/\*\*[\s\S]+?\*\//.test(readFileSync(path, 'utf8'))).map((path) => relative(SRC, path));
+    const wrong = all
+      .filter((path) => !/^(#!.*\n)?\/\*\*[\s\S]+?\*\//.test(readFileSync(path, 'utf8')))
+      .map((path) => relative(SRC, path));
     expect(wrong).toEqual([]);
   });
 
   test('no file passes 300 lines', () => {
-    const wrong = all.filter((path) => readFileSync(path, 'utf8').split('\n').length > 301).map((path) => relative(SRC, path));
+    const wrong = all
+      .filter((path) => readFileSync(path, 'utf8').split('\n').length > 301)
+      .map((path) => relative(SRC, path));
     expect(wrong).toEqual([]);
   });
 
   test('there is no import cycle of values', () => {
-    const graph = new Map(all.map((path) => [path, importsOf(path).filter((i) => !i.types).map((i) => i.target)]));
+    const graph = new Map(
+      all.map((path) => [
+        path,
+        importsOf(path)
+          .filter((i) => !i.types)
+          .map((i) => i.target),
+      ]),
+    );
     const state = new Map<string, 'open' | 'done'>();
     const cycles: string[] = [];
     const visit = (path: string, trail: string[]): void => {

@@ -3,7 +3,9 @@ import { parseArgs } from 'node:util';
 import { startCampaign } from './support/crash.ts';
 import { contents } from './support/truth.ts';
 
-const { values } = parseArgs({ options: { rounds: { type: 'string', default: '100' }, seed: { type: 'string', default: String(Date.now() % 1e6) } } });
+const { values } = parseArgs({
+  options: { rounds: { type: 'string', default: '100' }, seed: { type: 'string', default: String(Date.now() % 1e6) } },
+});
 const rounds = Number(values.rounds);
 if (!Number.isInteger(rounds) || rounds < 1) {
   console.error('soak: --rounds takes a whole number from 1');

@@ -84,6 +84,8 @@ export interface SourceParser {
   formats: readonly EntryFormat[];
   /** Top-level keys whose arrays are streamed element by element instead of read as one value. */
   collections: readonly string[];
+  /** Whether a CSV row of this one field, under a wider header, is what a report says of itself at its end. */
+  isFooter?(field: string, headers: readonly string[]): boolean;
   start(upload: UploadInfo): UploadParser;
 }
 

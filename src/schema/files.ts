@@ -39,6 +39,15 @@ export type FileView = z.output<typeof FileView>;
 
 export const FileLinks = z.object({ self: z.string(), records: z.string(), events: z.string(), workflow: z.string() });
 
+export function fileLinks(file: { file_id: string; workflow_id: string }): z.output<typeof FileLinks> {
+  return {
+    self: `/api/v1/files/${file.file_id}`,
+    records: `/api/v1/files/${file.file_id}/records`,
+    events: `/api/v1/events?file_id=${file.file_id}`,
+    workflow: `/api/v1/workflows/${file.workflow_id}`,
+  };
+}
+
 export const FileAccepted = z.object({
   file_id: z.uuid(),
   workflow_id: z.string(),
@@ -46,6 +55,8 @@ export const FileAccepted = z.object({
   /** The same bytes were here already; this is that file. */
   duplicate: z.boolean(),
   links: FileLinks,
+  /** The file as it is when the work is over; absent in the answer that only accepts it. */
+  file: FileView.optional(),
 });
 export type FileAccepted = z.output<typeof FileAccepted>;
 

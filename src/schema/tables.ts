@@ -1,5 +1,6 @@
 /** Row types of every table, for kysely. */
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely';
+import type { FailureCode } from './failures.ts';
 import type { JsonObject } from './json.ts';
 import type { ContentType, EventName, FileStatus, Phase, Role, Source, WorkflowType } from './names.ts';
 import type { Grant } from './principal.ts';
@@ -19,6 +20,8 @@ export interface FailureRecord {
 export interface Checkpoint {
   parse: ResumePoint | null;
   parsed: boolean;
+  /** Code of the first unreadable record: what a file without any good one fails with. */
+  cause: FailureCode | null;
   /** Record id up to which vectors are written. */
   indexed_after: string | null;
 }

@@ -2,7 +2,8 @@
 import type { Deps } from '../deps.ts';
 import type { TaskOutcome, TaskState, TasksService } from '../mcp/contract.ts';
 import { Failure, isFailureCode } from '../schema/failures.ts';
-import { findFile, fileView } from '../stores/files.ts';
+import { fileLinks } from '../schema/files.ts';
+import { fileView, findFile } from '../stores/files.ts';
 import type { RunRow } from '../stores/runs.ts';
 import { findRun } from '../stores/runs.ts';
 import { cancelRun } from './engine.ts';
@@ -37,7 +38,11 @@ export function workflowTasks(deps: Deps): TasksService {
       if (row && row.closed_at === null) await cancelRun(deps, id);
     },
     async list(principal, cursor) {
-      const page = await listRuns(deps, { ...principal, role: 'viewer', grants: [] }, { limit: 50, ...(cursor === null ? {} : { cursor }) });
+      const page = await listRuns(
+        deps,
+        { ...principal, role: 'viewer', grants: [] },
+        { limit: 50, ...(cursor === null ? {} : { cursor }) },
+      );
       return { tasks: page.items.map((row) => taskState(deps, row, null)), nextCursor: page.next_cursor };
     },
     async result(principal, id): Promise<TaskOutcome> {
@@ -47,8 +52,7 @@ export function workflowTasks(deps: Deps): TasksService {
         const code = isFailureCode(row.error.code) ? row.error.code : 'internal';
         return { failure: new Failure(code, row.error.detail) };
       }
-      const file = row.resource?.startsWith('file:') ? await findFile(deps.db, row.resource.slice('file:'.length)) : undefined;
-      return { output: file ? fileView(file) : { workflow_id: id, status: row.status } };
+      return { output: await outputOf(deps, row) };
     },
   };
 }
@@ -68,6 +72,18 @@ function taskState(deps: Deps, row: RunRow, message: string | null): TaskState {
 
 async function messageOf(deps: Deps, row: RunRow): Promise<string | null> {
   if (row.error) return row.error.detail;
-  const file = row.resource?.startsWith('file:') ? await findFile(deps.db, row.resource.slice('file:'.length)) : undefined;
+  const file = row.resource?.startsWith('file:')
+    ? await findFile(deps.db, row.resource.slice('file:'.length))
+    : undefined;
   return file ? `${file.filename}: ${file.phase}, ${file.progress}%` : null;
+}
+
+/** In the shape of the output of the tool that started it: clients of the older era check it against that. */
+async function outputOf(deps: Deps, row: RunRow): Promise<unknown> {
+  const file = row.resource?.startsWith('file:')
+    ? await findFile(deps.db, row.resource.slice('file:'.length))
+    : undefined;
+  if (row.type !== 'ingestFile' || !file) return { workflow_id: row.workflow_id, status: row.status };
+  const { file_id, workflow_id, status } = file;
+  return { file_id, workflow_id, status, duplicate: false, links: fileLinks(file), file: fileView(file) };
 }

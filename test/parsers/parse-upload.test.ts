@@ -101,7 +101,7 @@ test('an array keeps its good elements and names the bad ones by line', async ()
   const text = '[\n{"id":1},\n{"id":2,},\n{"id":3,"text":"a\\u0000b"},\n{"id":4}\n]';
   const { records, errors } = await run(text, { filename: 'a.json' });
   expect(records.map((one) => one.external_id)).toEqual(['a.json:1:0', 'a.json:4:0']);
-  expect(records.map((one) => one.metadata['line'])).toEqual([2, 5]);
+  expect(records.map((one) => one.metadata.line)).toEqual([2, 5]);
   expect(errors).toEqual([
     { entry: 'a.json', line: 3, message: 'not valid JSON at character 8' },
     { entry: 'a.json', line: 4, message: 'holds a NUL character (\\u0000)' },
@@ -111,7 +111,7 @@ test('an array keeps its good elements and names the bad ones by line', async ()
 test('a collection sees the values before it and no others', async () => {
   const text = '{"a":1,"records":[{"id":1}],"b":{"c":2},"records":[{"id":2}],"d":3}';
   const { records } = await run(text, { filename: 'a.json' });
-  expect(records.map((one) => [one.metadata['key'], one.metadata['envelope']])).toEqual([
+  expect(records.map((one) => [one.metadata.key, one.metadata.envelope])).toEqual([
     ['records', { a: 1 }],
     ['records', { a: 1, b: { c: 2 } }],
   ]);

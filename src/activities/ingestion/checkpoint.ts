@@ -4,7 +4,7 @@ import type { Checkpoint } from '../../schema/tables.ts';
 import type { FileRow } from '../../stores/files.ts';
 
 export function readCheckpoint(file: FileRow): Checkpoint {
-  return file.checkpoint ?? { parse: null, parsed: false, indexed_after: null };
+  return file.checkpoint ?? { parse: null, parsed: false, cause: null, indexed_after: null };
 }
 
 export function asJson(checkpoint: Checkpoint): JsonObject {

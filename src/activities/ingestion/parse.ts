@@ -61,7 +61,12 @@ export async function parseFile(deps: Deps, step: Step): Promise<StepResult> {
 }
 
 async function commitBatch(deps: Deps, step: Step, from: Checkpoint, batch: CopyBatch): Promise<Checkpoint> {
-  const next: Checkpoint = { parse: batch.resume, parsed: batch.done, indexed_after: null };
+  const next: Checkpoint = {
+    parse: batch.resume,
+    parsed: batch.done,
+    cause: from.cause ?? batch.cause,
+    indexed_after: null,
+  };
   await withTransaction(deps, async (trx, client: PoolClient) => {
     const file = await lockFile(trx, step);
     assertUnmoved(file, from);
@@ -121,7 +126,8 @@ async function finishParsing(deps: Deps, step: Step): Promise<void> {
       const example = first
         ? `: ${first.entry}${first.line === null ? '' : ` line ${first.line}`}: ${first.message}`
         : '';
-      throw new Failure('no_records', `None of the file's content could be read as ${step.source}${example}`);
+      const code = readCheckpoint(file).cause ?? 'no_records';
+      throw new Failure(code, `None of the file's content could be read as ${step.source}${example}`);
     }
     await patchFile(trx, step, {
       phase: 'indexing',

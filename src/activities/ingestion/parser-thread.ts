@@ -24,6 +24,7 @@ export interface CopyBatch {
   rows: Uint8Array;
   count: number;
   errors: EntryError[];
+  cause: FailureCode | null;
   resume: ResumePoint;
   bytes_done: number;
   bytes_total: number;

@@ -26,7 +26,7 @@ export async function abandonFile(deps: Deps, input: AbandonInput): Promise<void
   const stop = keepAlive(() => null);
   try {
     const live = await isLive(deps, input);
-    if (live) while ((await removeContent(deps.db, deps.vectors, removalOf(input), REMOVE_BATCH)) > 0);
+    if (live) await removeAll(deps, input);
     const dropBytes = live && input.status === 'failed' && atFault(input.error);
     await deps.db.transaction().execute(async (trx) => {
       await closeRun(trx, input.workflow_id, input.status, input.error);
@@ -78,7 +78,16 @@ async function isLive(deps: Deps, step: Step): Promise<boolean> {
   );
 }
 
-const removalOf = ({ file_id, owner, source }: Step | DeleteInput) => ({ file_id, owner, source });
+/** Rows and vectors in batches; then the index lets go of the bytes too, so that what was deleted cannot be read. */
+async function removeAll(deps: Deps, { file_id, owner, source }: Step | DeleteInput): Promise<void> {
+  let removed = 0;
+  for (;;) {
+    const links = await removeContent(deps.db, deps.vectors, { file_id, owner, source }, REMOVE_BATCH);
+    if (links === 0) break;
+    removed += links;
+  }
+  if (removed > 0) await deps.vectors?.compact();
+}
 
 /** Stops the file's ingestion if it runs, and waits for its end so that nothing is written behind the removal. */
 export async function stopIngestion(deps: Deps, input: DeleteInput & { workflow_id: string }): Promise<void> {
@@ -100,7 +109,7 @@ export async function stopIngestion(deps: Deps, input: DeleteInput & { workflow_
 export async function removeFile(deps: Deps, input: DeleteInput & { workflow_id: string }): Promise<void> {
   const stop = keepAlive(() => null);
   try {
-    while ((await removeContent(deps.db, deps.vectors, removalOf(input), REMOVE_BATCH)) > 0);
+    await removeAll(deps, input);
     await deps.objects.delete(`uploads/${input.file_id}`);
     await deps.objects.deletePrefix(`runs/${input.ingest_workflow_id}/`);
     await deps.db.transaction().execute(async (trx) => {

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { Failure } from '../../schema/failures.ts';
-import { FileAccepted, Metadata } from '../../schema/files.ts';
+import { FileAccepted, fileLinks, Metadata } from '../../schema/files.ts';
 import type { ImportFrom } from '../../schema/ingestion.ts';
 import { SOURCES } from '../../schema/names.ts';
 import { newWorkflowId } from '../../services/engine.ts';
@@ -31,15 +31,7 @@ const Form = z.object({
 const statusOf = (output: FileAccepted) => (output.duplicate ? 200 : 202);
 
 function accepted(admitted: Admitted): FileAccepted {
-  return {
-    ...admitted,
-    links: {
-      self: `/api/v1/files/${admitted.file_id}`,
-      records: `/api/v1/files/${admitted.file_id}/records`,
-      events: `/api/v1/events?file_id=${admitted.file_id}`,
-      workflow: `/api/v1/workflows/${admitted.workflow_id}`,
-    },
-  };
+  return { ...admitted, links: fileLinks(admitted) };
 }
 
 export const uploadFile = defineOperation({

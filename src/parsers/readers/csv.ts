@@ -4,7 +4,7 @@
  */
 import { isAscii, isUtf8 } from 'node:buffer';
 import type { FailureCode } from '../../schema/failures.ts';
-import type { ParseLimits } from '../contract.ts';
+import type { ParseLimits, SourceParser } from '../contract.ts';
 import { type CsvDialect, decode1252, dialectOf, fieldsOf, headersOf } from './csv-row.ts';
 import type { EntryBytes, From, Item } from './item.ts';
 import { HEAD_BYTES } from './sniff.ts';
@@ -37,7 +37,7 @@ interface RawRecord {
  */
 export async function* readCsv(
   bytes: EntryBytes,
-  options: { limits: ParseLimits; from: From },
+  options: { limits: ParseLimits; from: From; isFooter?: SourceParser['isFooter'] },
 ): AsyncGenerator<Item[]> {
   const { limits, from } = options;
   const head = await headOf(bytes);
@@ -64,6 +64,7 @@ export async function* readCsv(
     // Spreadsheets leave such rows at the end.
     if (text.startsWith(delimiter) && fields.every((field) => field === '')) return null;
     const extra = fields.length - headers.length;
+    if (fields.length === 1 && extra < 0 && options.isFooter?.(fields[0] as string, headers)) return null;
     if (extra < 0 || (extra > 0 && fields.slice(headers.length).some((field) => field !== ''))) {
       return bad('malformed', `has ${fields.length} columns where the header has ${headers.length}`);
     }

@@ -18,7 +18,8 @@ export async function* readEntry(
 ): AsyncGenerator<Item[]> {
   const { parser, limits, from } = options;
   const checked = options.zipped && from.offset === 0 ? sniffed(entry, bytes, parser) : bytes;
-  if (entry.format === 'csv') yield* readCsv(checked, { limits, from });
+  if (entry.format === 'csv')
+    yield* readCsv(checked, { limits, from, ...(parser.isFooter ? { isFooter: parser.isFooter } : {}) });
   else if (entry.format === 'pdf') yield* readPdf(checked, from);
   else {
     yield* readJson(checked, { limits, from, collections: parser.collections, lines: entry.format === 'ndjson' });

@@ -65,7 +65,7 @@ async function titleOf(document: Document, name: string): Promise<string> {
   const file = name.slice(name.lastIndexOf('/') + 1);
   try {
     const { info } = await getMeta(document);
-    const title: unknown = info['Title'];
+    const title: unknown = info.Title;
     return typeof title === 'string' && title.trim() !== '' ? title.trim().replaceAll('\0', '') : file;
   } catch {
     return file;

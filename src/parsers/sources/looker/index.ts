@@ -28,6 +28,7 @@ function startLooker(upload: UploadInfo): UploadParser {
 
   function* rows(values: unknown, source: Source): Iterable<ParsedRecord> {
     for (const row of objects(values)) {
+      if (!isRow(row)) throw new RecordError('not a dashboard, a Look or a row of a query result');
       const found = rowRecord(row, source);
       if (found !== null) yield found;
     }
@@ -67,4 +68,16 @@ function isLook(value: Row): boolean {
     isObject(value.query) &&
     (value.query.view !== undefined || value.query.model !== undefined)
   );
+}
+
+/**
+ * Rows are flat: scalars, or cells of json_detail. A pivoted measure holds an object by pivot value, and then fields go
+ * by their full names (`view.field`). Anything else nested is some other program's JSON.
+ */
+function isRow(value: Row): boolean {
+  const dotted = Object.keys(value).some((key) => key.includes('.'));
+  return Object.values(value).every((cell) => {
+    if (Array.isArray(cell)) return false;
+    return !isObject(cell) || 'value' in cell || dotted;
+  });
 }

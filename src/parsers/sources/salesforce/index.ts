@@ -21,6 +21,7 @@ export const salesforceParser: SourceParser = {
   source: 'salesforce',
   formats: ['csv', 'json', 'ndjson'],
   collections: ['records'],
+  isFooter: (field, headers) => isFooter({ [headers[0] ?? '']: field }, headers),
   start: (upload) => startSalesforce(upload),
 };
 
