@@ -24,24 +24,20 @@ for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
 const access = await fileAccess(path);
 const fileId = randomUUID();
 const ids: string[] = [];
-const columns = COPY_COLUMNS.replace('ordinal, ', '');
 
 async function* rows(): AsyncGenerator<string> {
   for await (const batch of parseUpload(access, { source: 'slack', filename: 'export.zip', metadata: {}, limits })) {
     const to = { owner, source: 'slack', account: batch.account ?? 'default' };
     const lines: string[] = [];
     for (const record of batch.records) {
-      const line = copyRow(record, 0, to);
-      lines.push(`${owner}\tslack\t${line.slice(2)}`);
-      ids.push(line.slice(2, 38));
+      const { id, line } = copyRow(record, to);
+      lines.push(line);
+      ids.push(id);
     }
     yield lines.join('');
   }
 }
-await pipeline(
-  Readable.from(rows()),
-  client.query(copyFrom(`COPY parsed_content (owner, source_type, ${columns}) FROM STDIN`)),
-);
+await pipeline(Readable.from(rows()), client.query(copyFrom(`COPY parsed_content (${COPY_COLUMNS}) FROM STDIN`)));
 await pipeline(
   Readable.from(ids.map((id) => `${fileId}\t${id}\t1\n`)),
   client.query(copyFrom('COPY file_records (file_id, record_id, attempt) FROM STDIN')),

@@ -16,7 +16,7 @@ const MB = 1_000_000;
 const ROUNDS = 5;
 const BARE = fileURLToPath(new URL('./bare.ts', import.meta.url));
 
-export async function benchIngest(): Promise<Row[]> {
+export async function benchIngest(rounds = ROUNDS): Promise<Row[]> {
   const folder = mkdtempSync(join(tmpdir(), 'ostinato-bench-'));
   const port = await freePort();
   const system = await startSystem({ EMBEDDINGS: 'off', POSTGRES_PORT: String(port) });
@@ -28,7 +28,7 @@ export async function benchIngest(): Promise<Row[]> {
     const bare: number[] = [];
     const dlt: number[] = [];
     const withDlt = await dltAvailable();
-    for (let round = 0; round < ROUNDS; round++) {
+    for (let round = 0; round < rounds; round++) {
       ours.push(await throughSystem(system, export100));
       await empty(databaseUrl);
       bare.push(runBare(export100, databaseUrl));
@@ -76,7 +76,9 @@ async function throughSystem(system: System, path: string): Promise<number> {
   if (status !== 202) throw new Error(`upload: ${status} ${JSON.stringify(body)}`);
   for (;;) {
     const { body: file } = await system.call('GET', `/api/v1/files/${body.file_id}`);
-    if (file.status === 'completed') return performance.now() - started;
+    if (file.status === 'completed') {
+      return performance.now() - started;
+    }
     if (file.status === 'failed') throw new Error(JSON.stringify(file.error));
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

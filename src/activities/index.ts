@@ -7,6 +7,7 @@ import { completeFile } from './ingestion/complete.ts';
 import { fetchFile } from './ingestion/fetch.ts';
 import { indexFile } from './ingestion/index-vectors.ts';
 import { parseFile } from './ingestion/parse.ts';
+import { createParserPool } from './ingestion/parser-thread.ts';
 import { setPaused } from './ingestion/pause.ts';
 import { type AbandonInput, abandonFile, removeFile, stopIngestion } from './ingestion/remove.ts';
 import { validateFile } from './ingestion/validate.ts';
@@ -14,12 +15,13 @@ import { reconcileRuns } from './maintenance/reconcile.ts';
 import { sweepStorage } from './maintenance/sweep.ts';
 
 export function createActivities(deps: Deps) {
+  const parsers = createParserPool(deps.config);
   return {
     fetchFile: byCode((input: Step & { from: ImportFrom }) =>
       fetchFile(deps, input, Context.current().cancellationSignal),
     ),
     validateFile: byCode((input: Step) => validateFile(deps, input)),
-    parseFile: byCode((input: Step) => parseFile(deps, input)),
+    parseFile: byCode((input: Step) => parseFile(deps, parsers, input)),
     indexFile: byCode((input: Step) => indexFile(deps, input)),
     completeFile: byCode((input: Step) => completeFile(deps, input)),
     setPaused: byCode((input: Step & { paused: boolean }) => setPaused(deps, input)),

@@ -26,6 +26,8 @@ export interface ParseOptions {
   resume?: ResumePoint;
   /** A batch ends at the first element that brings it to so many records, or so many bytes of text. */
   batchRecords?: number;
+  /** The same for the first batch only, for those who wait for it. */
+  firstBatchRecords?: number;
   batchBytes?: number;
 }
 
@@ -131,7 +133,8 @@ function recordsOf(instance: UploadParser, item: Exclude<Item, { kind: 'bad' }>,
 /** What gathers between two yields. */
 function createBatch(upload: Upload, account: string | null, from: ResumePoint, options: ParseOptions) {
   const source = parserOf(options.source).source;
-  const maxRecords = options.batchRecords ?? BATCH_RECORDS;
+  const batchRecords = options.batchRecords ?? BATCH_RECORDS;
+  let maxRecords = Math.min(batchRecords, options.firstBatchRecords ?? batchRecords);
   const maxBytes = options.batchBytes ?? BATCH_BYTES;
   const { limits } = options;
   const before: number[] = [0];
@@ -197,6 +200,7 @@ function createBatch(upload: Upload, account: string | null, from: ResumePoint, 
       cause = null;
       bytes = 0;
       begun = done();
+      maxRecords = batchRecords;
       return batch;
     },
   };

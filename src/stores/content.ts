@@ -10,7 +10,7 @@ import type { Db, Trx } from './database.ts';
 
 /** Columns of a COPY row, in order. `stores/copy-rows.ts` writes them. */
 export const COPY_COLUMNS =
-  'ordinal, record_id, account, content_type, external_id, parent_id, title, text, author, participants, occurred_at, url, metadata, content_hash';
+  'record_id, owner, source_type, account, content_type, external_id, parent_id, title, text, author, participants, occurred_at, url, metadata, content_hash';
 
 /**
  * One lock for all content of an owner and source: batches that add share it, a removal holds it alone, so that no
@@ -31,48 +31,106 @@ export async function lockContent(
   ).execute(trx);
 }
 
+export interface CopyRows {
+  /** COPY text for `COPY_COLUMNS`, one line a record, ordered by record id, no id twice. */
+  rows: Uint8Array;
+  /** The record ids of the lines, in their order. */
+  ids: string[];
+}
+
+/** What a connection answers when a row of that key is there already. */
+const UNIQUE_VIOLATION = '23505';
+
+export type Loader = (client: PoolClient, batch: CopyRows, file: { file_id: string; attempt: number }) => Promise<void>;
+
 /**
- * Loads COPY text (see `copyRow`) into the staging table of this connection and merges it: new records are
- * inserted, changed ones replaced, unchanged ones left alone, and each is linked to the file. Runs inside the
- * caller's transaction on `client`; the staging table is emptied when that ends.
+ * Makes the loader of one file. It brings a batch's records in: new ones are inserted, changed ones replaced, unchanged
+ * ones left alone, and each is linked to the file. Runs inside the caller's transaction on `client`.
+ *
+ * A first export is all new, so batches are copied straight into the tables, half again as fast as a merge, until one
+ * meets a record that is there already; from then on this file's batches are merged.
  */
-export async function loadBatch(
+export function createLoader(): Loader {
+  let allNew = true;
+  return async (client, batch, file) => {
+    if (allNew) {
+      allNew = await copyNew(client, batch, file);
+      if (allNew) return;
+    }
+    await mergeRows(client, batch);
+    await mergeLinks(client, batch, file);
+  };
+}
+
+/** False, and nothing done, when one of the records or links was there already. */
+async function copyNew(
   client: PoolClient,
-  rows: Uint8Array,
-  file: { file_id: string; attempt: number; owner: string; source: Source },
+  batch: CopyRows,
+  file: { file_id: string; attempt: number },
+): Promise<boolean> {
+  await client.query('SAVEPOINT copy_new');
+  try {
+    await copyInto(client, `parsed_content (${COPY_COLUMNS})`, batch.rows);
+    const links = batch.ids.map((id) => `${file.file_id}\t${id}\t${file.attempt}\n`).join('');
+    await copyInto(client, 'file_records (file_id, record_id, attempt)', Buffer.from(links));
+    await client.query('RELEASE SAVEPOINT copy_new');
+    return true;
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== UNIQUE_VIOLATION) throw error;
+    await client.query('ROLLBACK TO SAVEPOINT copy_new');
+    return false;
+  }
+}
+
+async function mergeLinks(
+  client: PoolClient,
+  batch: CopyRows,
+  file: { file_id: string; attempt: number },
 ): Promise<void> {
+  await client.query({
+    name: 'merge-links',
+    text: `
+      INSERT INTO file_records (file_id, record_id, attempt)
+      SELECT $1::uuid, id, $2::int FROM unnest($3::uuid[]) AS id
+      ON CONFLICT (file_id, record_id) DO UPDATE SET attempt = excluded.attempt WHERE file_records.attempt <> excluded.attempt`,
+    values: [file.file_id, file.attempt, batch.ids],
+  });
+}
+
+async function mergeRows(client: PoolClient, batch: CopyRows): Promise<void> {
   // Temporary: no WAL, no other session, gone with the connection.
   await client.query(`
     CREATE TEMPORARY TABLE IF NOT EXISTS content_staging (
-      ordinal int, record_id uuid, account text, content_type text, external_id text, parent_id text, title text,
-      text text, author text, participants text[], occurred_at timestamptz, url text, metadata jsonb, content_hash uuid
+      record_id uuid, owner text, source_type text, account text, content_type text, external_id text, parent_id text,
+      title text, text text, author text, participants text[], occurred_at timestamptz, url text, metadata jsonb,
+      content_hash uuid
     ) ON COMMIT DELETE ROWS`);
-  await pipeline(Readable.from([rows]), client.query(copyFrom(`COPY content_staging (${COPY_COLUMNS}) FROM STDIN`)));
+  await copyInto(client, `content_staging (${COPY_COLUMNS})`, batch.rows);
+  // In the order of the ids, so that two files with the same records never wait for each other crosswise.
   await client.query({
     name: 'merge-content',
-    // Ordered by id, so that two files with the same records never wait for each other crosswise; the last
-    // of two equal ids in a batch wins, as it would in two batches.
     text: `
-      INSERT INTO parsed_content AS kept (record_id, owner, source_type, account, content_type, external_id, parent_id,
-        title, text, author, participants, occurred_at, url, metadata, content_hash)
-      SELECT DISTINCT ON (record_id) record_id, $1, $2, account, content_type, external_id, parent_id,
-        title, text, author, participants, occurred_at, url, metadata, content_hash
-      FROM content_staging ORDER BY record_id, ordinal DESC
+      INSERT INTO parsed_content AS kept (${COPY_COLUMNS}) SELECT ${COPY_COLUMNS} FROM content_staging
       ON CONFLICT (record_id) DO UPDATE SET
         parent_id = excluded.parent_id, title = excluded.title, text = excluded.text, author = excluded.author,
         participants = excluded.participants, occurred_at = excluded.occurred_at, url = excluded.url,
         metadata = excluded.metadata, content_hash = excluded.content_hash, updated_at = now()
       WHERE kept.content_hash <> excluded.content_hash`,
-    values: [file.owner, file.source],
   });
-  await client.query({
-    name: 'link-content',
-    text: `
-      INSERT INTO file_records (file_id, record_id, attempt)
-      SELECT DISTINCT $1::uuid, record_id, $2::int FROM content_staging ORDER BY record_id
-      ON CONFLICT (file_id, record_id) DO UPDATE SET attempt = excluded.attempt WHERE file_records.attempt <> excluded.attempt`,
-    values: [file.file_id, file.attempt],
-  });
+}
+
+async function copyInto(client: PoolClient, target: string, rows: Uint8Array): Promise<void> {
+  await pipeline(Readable.from([rows]), client.query(copyFrom(`COPY ${target} FROM STDIN`)));
+}
+
+export async function hasRecords(db: Db | Trx, fileId: string): Promise<boolean> {
+  const row = await db
+    .selectFrom('file_records')
+    .select('record_id')
+    .where('file_id', '=', fileId)
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
 }
 
 export interface FileCounts {

@@ -9,23 +9,38 @@ export interface RowOwner {
   account: string;
 }
 
-/** One line of COPY text for `COPY_COLUMNS` (stores/content.ts), with its newline. */
-export function copyRow(record: ParsedRecord, ordinal: number, owner: RowOwner): string {
+export interface CopyRow {
+  id: string;
+  /** One line of COPY text for `COPY_COLUMNS` (stores/content.ts), with its newline. */
+  line: string;
+}
+
+export function copyRow(record: ParsedRecord, owner: RowOwner): CopyRow {
   const id = recordId(owner.owner, owner.source, owner.account, record.content_type, record.external_id);
-  const metadata = JSON.stringify(record.metadata);
-  const participants = arrayLiteral(record.participants);
   const fields = [
     record.parent_id,
     record.title,
     record.text,
     record.author,
-    participants,
+    arrayLiteral(record.participants),
     record.occurred_at,
     record.url,
-    metadata,
+    JSON.stringify(record.metadata),
   ];
   const contentHash = hash('md5', JSON.stringify(fields), 'hex');
-  return `${ordinal}\t${id}\t${cell(owner.account)}\t${record.content_type}\t${cell(record.external_id)}\t${fields.map(cell).join('\t')}\t${contentHash}\n`;
+  const head = `${id}\t${cell(owner.owner)}\t${owner.source}\t${cell(owner.account)}\t${record.content_type}\t${cell(record.external_id)}`;
+  return { id, line: `${head}\t${fields.map(cell).join('\t')}\t${contentHash}\n` };
+}
+
+/** The batch as `loadBatch` wants it: by id, and of two records of one id the later, as two batches would have it. */
+export function copyRows(records: readonly ParsedRecord[], owner: RowOwner): { text: string; ids: string[] } {
+  const lines = new Map<string, string>();
+  for (const record of records) {
+    const { id, line } = copyRow(record, owner);
+    lines.set(id, line);
+  }
+  const ids = [...lines.keys()].sort();
+  return { text: ids.map((id) => lines.get(id)).join(''), ids };
 }
 
 const SPECIAL = /[\\\n\r\t]/;

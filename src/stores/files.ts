@@ -21,11 +21,15 @@ export interface NewFile {
   metadata: JsonObject;
 }
 
-export async function insertFile(trx: Trx, file: NewFile): Promise<void> {
-  await trx
+/** False when a live file of the same bytes is there; waits for one that is just being admitted. */
+export async function insertFile(trx: Trx, file: NewFile): Promise<boolean> {
+  const inserted = await trx
     .insertInto('file_imports')
     .values({ ...file, metadata: JSON.stringify(file.metadata) })
-    .execute();
+    .onConflict((conflict) => conflict.doNothing())
+    .returning('file_id')
+    .executeTakeFirst();
+  return inserted !== undefined;
 }
 
 /** The live file of the same bytes, if any. */
@@ -116,6 +120,10 @@ export async function patchFile(
     .execute();
 }
 
+/** An import whose bytes have not arrived; until then its hash is a stand-in that equals no other. */
+export const unfetchedHash = (fileId: string) => `pending:${fileId}`;
+export const isUnfetched = (row: Pick<FileRow, 'sha256'>) => row.sha256.startsWith('pending:');
+
 export function fileView(row: FileRow): FileView {
   return {
     file_id: row.file_id,
@@ -123,7 +131,7 @@ export function fileView(row: FileRow): FileView {
     filename: row.filename,
     source_type: row.source_type,
     size_bytes: Number(row.size_bytes),
-    sha256: row.sha256.startsWith('pending:') ? '' : row.sha256,
+    sha256: isUnfetched(row) ? '' : row.sha256,
     metadata: row.metadata,
     status: row.status,
     phase: row.phase,

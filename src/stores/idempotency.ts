@@ -28,3 +28,17 @@ export async function claimIdempotencyKey(trx: Trx, claim: Insertable<Tables['id
   }
   return earlier.resource_id;
 }
+
+/** Lets a key claimed in this transaction lead to another resource: the one that was there already. */
+export async function redirectIdempotencyKey(
+  trx: Trx,
+  claim: Pick<Insertable<Tables['idempotency_keys']>, 'principal_id' | 'operation' | 'key' | 'resource_id'>,
+): Promise<void> {
+  await trx
+    .updateTable('idempotency_keys')
+    .set({ resource_id: claim.resource_id })
+    .where('principal_id', '=', claim.principal_id)
+    .where('operation', '=', claim.operation)
+    .where('key', '=', claim.key)
+    .execute();
+}

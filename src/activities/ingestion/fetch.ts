@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Deps } from '../../deps.ts';
 import { Failure } from '../../schema/failures.ts';
 import type { ImportFrom, Step } from '../../schema/ingestion.ts';
-import { findSameBytes, lockFile, patchFile } from '../../stores/files.ts';
+import { type FileRow, findSameBytes, lockFile, patchFile } from '../../stores/files.ts';
 import { markRunStarted } from '../../stores/runs.ts';
 import { keepAlive } from '../context.ts';
 
@@ -43,7 +43,11 @@ export async function fetchFile(
     };
     await deps.objects.put(key, measured());
     if (size === 0) throw new Failure('empty_file', 'The address gave no bytes');
-    await settle(deps, input, { key, size, sha256: hash.digest('hex') });
+    const same = await settle(deps, input, { key, size, sha256: hash.digest('hex') });
+    if (same !== null) {
+      await deps.objects.delete(key);
+      throw new Failure('conflict', `The same bytes are already here as file ${same.file_id}`);
+    }
     return { size_bytes: size };
   } finally {
     stop();
@@ -55,14 +59,17 @@ async function open(deps: Deps, from: ImportFrom, signal: AbortSignal): Promise<
   return (await deps.egress.stream(from.url, { signal, timeoutMs: LONGEST_MS })).body;
 }
 
-/** Writes what the bytes turned out to be, unless the same bytes are here already. */
-async function settle(deps: Deps, input: Step, got: { key: string; size: number; sha256: string }): Promise<void> {
-  await deps.db.transaction().execute(async (trx) => {
+/** Writes what the bytes turned out to be and resolves with null, or with the other file that holds them already. */
+async function settle(
+  deps: Deps,
+  input: Step,
+  got: { key: string; size: number; sha256: string },
+): Promise<FileRow | null> {
+  return deps.db.transaction().execute(async (trx) => {
     await lockFile(trx, input);
     const same = await findSameBytes(trx, { owner: input.owner, source_type: input.source, sha256: got.sha256 });
-    if (same && same.file_id !== input.file_id) {
-      throw new Failure('conflict', `The same bytes are already here as file ${same.file_id}`);
-    }
+    if (same && same.file_id !== input.file_id) return same;
     await patchFile(trx, input, { sha256: got.sha256, size_bytes: got.size, object_key: got.key });
+    return null;
   });
 }

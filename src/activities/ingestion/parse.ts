@@ -8,7 +8,7 @@ import { MAX_KEPT_ERRORS } from '../../schema/names.ts';
 import { START } from '../../schema/records.ts';
 import type { Checkpoint } from '../../schema/tables.ts';
 import { withTransaction } from '../../stores/client-transaction.ts';
-import { countRecords, loadBatch, lockContent } from '../../stores/content.ts';
+import { createLoader, hasRecords, type Loader, lockContent } from '../../stores/content.ts';
 import { bumpContentVersion } from '../../stores/content-versions.ts';
 import type { Trx } from '../../stores/database.ts';
 import { appendEvents } from '../../stores/events.ts';
@@ -16,7 +16,7 @@ import { type FileRow, lockFile, patchFile } from '../../stores/files.ts';
 import { askedToStop, keepAlive } from '../context.ts';
 import { asJson, readCheckpoint } from './checkpoint.ts';
 import { fileEvent } from './events.ts';
-import { type CopyBatch, openParser } from './parser-thread.ts';
+import type { CopyBatch, ParserPool } from './parser-thread.ts';
 
 /** Progress runs from 5 to 60 while parsing; the rest belongs to the vectors. */
 const PROGRESS_FROM = 5;
@@ -27,14 +27,14 @@ const PROGRESS_TO = 60;
  * kill at any moment repeats at most what was parsed and not yet committed. Resolves with `done: false` when asked
  * to stop; throws Failure('no_records') when nothing could be read.
  */
-export async function parseFile(deps: Deps, step: Step): Promise<StepResult> {
+export async function parseFile(deps: Deps, parsers: ParserPool, step: Step): Promise<StepResult> {
   const file = await deps.db.transaction().execute((trx) => lockFile(trx, step));
   let checkpoint = readCheckpoint(file);
   if (checkpoint.parsed) return { done: true, checkpoint: asJson(checkpoint) };
   if (file.object_key === null) throw new Failure('not_found', 'The uploaded bytes are gone; upload the file again');
   const stop = keepAlive(() => checkpoint.parse);
-  const parser = openParser({
-    config: deps.config,
+  const load = createLoader();
+  const parser = parsers.open({
     key: file.object_key,
     filename: file.filename,
     source: step.source,
@@ -49,7 +49,7 @@ export async function parseFile(deps: Deps, step: Step): Promise<StepResult> {
     for await (const batch of parser.batches) {
       deps.metrics.records.inc({ source: step.source }, batch.count);
       deps.metrics.ingestErrors.inc({ source: step.source }, batch.errors.length);
-      checkpoint = await commitBatch(deps, step, checkpoint, batch);
+      checkpoint = await commitBatch(deps, step, load, checkpoint, batch);
       if (askedToStop() && !batch.done) return { done: false, checkpoint: asJson(checkpoint) };
     }
   } finally {
@@ -60,7 +60,13 @@ export async function parseFile(deps: Deps, step: Step): Promise<StepResult> {
   return { done: true, checkpoint: asJson(checkpoint) };
 }
 
-async function commitBatch(deps: Deps, step: Step, from: Checkpoint, batch: CopyBatch): Promise<Checkpoint> {
+async function commitBatch(
+  deps: Deps,
+  step: Step,
+  load: Loader,
+  from: Checkpoint,
+  batch: CopyBatch,
+): Promise<Checkpoint> {
   const next: Checkpoint = {
     parse: batch.resume,
     parsed: batch.done,
@@ -68,16 +74,14 @@ async function commitBatch(deps: Deps, step: Step, from: Checkpoint, batch: Copy
     indexed_after: null,
   };
   await withTransaction(deps, async (trx, client: PoolClient) => {
+    // Rows and checkpoint stand or fall together, so a power cut only costs a batch; the step's last transaction is
+    // synchronous again and brings all before it to the disk.
+    await client.query('SET LOCAL synchronous_commit = off');
     const file = await lockFile(trx, step);
     assertUnmoved(file, from);
     if (batch.count > 0) {
       await lockContent(trx, step.owner, step.source, 'shared');
-      await loadBatch(client, batch.rows, {
-        file_id: step.file_id,
-        attempt: step.attempt,
-        owner: step.owner,
-        source: step.source,
-      });
+      await load(client, batch, { file_id: step.file_id, attempt: step.attempt });
       await bumpContentVersion(trx, step.owner, step.source);
     }
     const share = batch.bytes_total === 0 ? 1 : Math.min(1, batch.bytes_done / batch.bytes_total);
@@ -120,8 +124,7 @@ function position(checkpoint: Checkpoint): unknown[] {
 async function finishParsing(deps: Deps, step: Step): Promise<void> {
   await deps.db.transaction().execute(async (trx: Trx) => {
     const file = await lockFile(trx, step);
-    const counts = await countRecords(trx, step.file_id);
-    if (counts.total === 0) {
+    if (!(await hasRecords(trx, step.file_id))) {
       const first = file.errors[0];
       const example = first
         ? `: ${first.entry}${first.line === null ? '' : ` line ${first.line}`}: ${first.message}`
@@ -129,11 +132,6 @@ async function finishParsing(deps: Deps, step: Step): Promise<void> {
       const code = readCheckpoint(file).cause ?? 'no_records';
       throw new Failure(code, `None of the file's content could be read as ${step.source}${example}`);
     }
-    await patchFile(trx, step, {
-      phase: 'indexing',
-      progress: PROGRESS_TO,
-      total_records: counts.total,
-      records_by_type: counts.by_type,
-    });
+    await patchFile(trx, step, { phase: 'indexing', progress: PROGRESS_TO });
   });
 }

@@ -1,4 +1,4 @@
-/** The worker's side of the parsing thread: asks for batches ahead of their use and hands them on in order. */
+/** The worker's side of the parsing threads: one a file, kept warm between files; batches are asked for ahead of their use. */
 import { Worker } from 'node:worker_threads';
 import type { ParseLimits } from '../../parsers/contract.ts';
 import type { Config } from '../../schema/config.ts';
@@ -6,9 +6,9 @@ import { Failure, type FailureCode } from '../../schema/failures.ts';
 import type { JsonObject } from '../../schema/json.ts';
 import type { Source } from '../../schema/names.ts';
 import type { EntryError, ResumePoint } from '../../schema/records.ts';
+import type { CopyRows } from '../../stores/content.ts';
 
 export interface ParserJob {
-  config: Config;
   key: string;
   filename: string;
   source: Source;
@@ -20,8 +20,8 @@ export interface ParserJob {
 }
 
 /** A parsed batch, its records already as COPY text. */
-export interface CopyBatch {
-  rows: Uint8Array;
+export interface CopyBatch extends CopyRows {
+  /** Records that the parser emitted; one id may be among them twice. */
   count: number;
   errors: EntryError[];
   cause: FailureCode | null;
@@ -31,17 +31,81 @@ export interface CopyBatch {
   done: boolean;
 }
 
+export type ToThread = { job: ParserJob } | 'next';
 export type FromThread = { batch: CopyBatch } | { failure: { code: FailureCode; detail: string } } | { crash: string };
 
-/** Memory of the thread's heap: batches are bounded, so more than this is a runaway record. */
+export interface ParserPool {
+  /** Batches in order, ending with one that is `done`. `close` ends the work wherever it is. */
+  open(job: ParserJob): { batches: AsyncIterable<CopyBatch>; close(): Promise<void> };
+}
+
+/** Memory of a thread's heap: batches are bounded, so more than this is a runaway record. */
 const THREAD_HEAP_MB = 256;
 
-/** `close` ends the thread whatever it is doing. */
-export function openParser(job: ParserJob): { batches: AsyncIterable<CopyBatch>; close(): Promise<void> } {
+/** One thread waits ready from the start: starting one takes 0.3 s, more than a small file. */
+export function createParserPool(config: Config): ParserPool {
+  let idle: Worker | undefined;
+  const keep = (thread: Worker) => {
+    idle = thread;
+    thread.unref();
+    thread.once('exit', () => {
+      if (idle === thread) idle = undefined;
+    });
+  };
+  keep(spawn(config));
+  return {
+    open(job) {
+      const thread = idle ?? spawn(config);
+      idle = undefined;
+      thread.ref();
+      const inbox = createInbox(thread);
+      let finished = false;
+      async function* batches(): AsyncGenerator<CopyBatch> {
+        post(thread, { job });
+        post(thread, 'next');
+        for (;;) {
+          const message = await inbox.take();
+          if ('failure' in message) throw new Failure(message.failure.code, message.failure.detail);
+          if ('crash' in message) throw new Error(`the parsing thread ended: ${message.crash}`);
+          finished = message.batch.done;
+          // The next batch is parsed while this one is loaded.
+          if (!finished) post(thread, 'next');
+          yield message.batch;
+          if (finished) return;
+        }
+      }
+      return {
+        batches: batches(),
+        close: async () => {
+          inbox.close();
+          if (finished && idle === undefined) {
+            keep(thread);
+            return;
+          }
+          await thread.terminate();
+          if (idle === undefined) keep(spawn(config));
+        },
+      };
+    },
+  };
+}
+
+function spawn(config: Config): Worker {
   const thread = new Worker(new URL('./parser-thread-main.ts', import.meta.url), {
-    workerData: job,
+    workerData: config,
     resourceLimits: { maxOldGenerationSizeMb: THREAD_HEAP_MB },
   });
+  // Waiting, it must neither keep a drained process alive nor end a live one by its own death.
+  thread.unref();
+  thread.on('error', () => {});
+  return thread;
+}
+
+function post(thread: Worker, message: ToThread): void {
+  thread.postMessage(message);
+}
+
+function createInbox(thread: Worker): { take(): Promise<FromThread>; close(): void } {
   const waiting: ((message: FromThread) => void)[] = [];
   const arrived: FromThread[] = [];
   const deliver = (message: FromThread) => {
@@ -49,36 +113,24 @@ export function openParser(job: ParserJob): { batches: AsyncIterable<CopyBatch>;
     if (next) next(message);
     else arrived.push(message);
   };
-  thread.on('message', deliver);
-  thread.on('error', (error: Error & { code?: string }) =>
+  const fail = (error: Error & { code?: string }) =>
     deliver(
       error.code === 'ERR_WORKER_OUT_OF_MEMORY'
         ? { failure: { code: 'record_too_large', detail: 'A record needs more memory than a parser may take' } }
         : { crash: error.message },
-    ),
-  );
-  const take = () =>
-    new Promise<FromThread>((resolve) => {
-      const message = arrived.shift();
-      if (message) resolve(message);
-      else waiting.push(resolve);
-    });
-  async function* batches(): AsyncGenerator<CopyBatch> {
-    thread.postMessage('next');
-    for (;;) {
-      const message = await take();
-      if ('failure' in message) throw new Failure(message.failure.code, message.failure.detail);
-      if ('crash' in message) throw new Error(`the parsing thread ended: ${message.crash}`);
-      // The next batch is parsed while this one is loaded.
-      if (!message.batch.done) thread.postMessage('next');
-      yield message.batch;
-      if (message.batch.done) return;
-    }
-  }
+    );
+  thread.on('message', deliver);
+  thread.on('error', fail);
   return {
-    batches: batches(),
-    close: async () => {
-      await thread.terminate();
+    take: () =>
+      new Promise((resolve) => {
+        const message = arrived.shift();
+        if (message) resolve(message);
+        else waiting.push(resolve);
+      }),
+    close: () => {
+      thread.off('message', deliver);
+      thread.off('error', fail);
     },
   };
 }

@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import type { Config } from '../../schema/config.ts';
 import type { ObjectStore } from '../contract.ts';
 import { folderStore } from './folder.ts';
-import { s3Store } from './s3.ts';
 
 type Settings = Pick<
   Config,
@@ -11,9 +10,11 @@ type Settings = Pick<
 >;
 
 /** S3 when S3_ENDPOINT is set, else the folder `objects` in the data folder. Contacts no server. */
-export function openObjects(config: Settings): ObjectStore {
+export async function openObjects(config: Settings): Promise<ObjectStore> {
   const { S3_ENDPOINT: endpoint, S3_BUCKET: bucket } = config;
   if (!endpoint) return folderStore({ root: join(config.dataDir, 'objects'), bucket });
+  // Only where it is used: the SDK takes 0.2 s and 30 MB to load.
+  const { s3Store } = await import('./s3.ts');
   const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = config;
   const credentials = accessKeyId && secretAccessKey ? { credentials: { accessKeyId, secretAccessKey } } : {};
   return s3Store({ endpoint, bucket, region: config.AWS_REGION, ...credentials });

@@ -146,7 +146,7 @@ export async function openLance(options: {
       const target = await table();
       if (!target) return;
       for await (const batch of target.query().select(['id', 'content_hash'])) {
-        for (const row of batch) yield { id: String(row['id']), content_hash: String(row['content_hash']) };
+        for (const row of batch) yield { id: String(row.id), content_hash: String(row.content_hash) };
       }
     },
 

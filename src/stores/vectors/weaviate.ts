@@ -172,7 +172,7 @@ async function checkStored(
   host: string,
 ): Promise<void> {
   const { objects } = await collection.query.fetchObjects({ limit: 1, includeVector: true, returnProperties: [] });
-  const stored = objects[0]?.vectors['default']?.length;
+  const stored = objects[0]?.vectors.default?.length;
   if (stored === undefined || stored === dimensions) return;
   throw new Failure(
     'conflict',

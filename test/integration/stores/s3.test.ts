@@ -21,7 +21,7 @@ describe.skipIf(!(await hasServer('versitygw')))('with a real server', () => {
   objectStoreContract('s3', async () => open('contract-bucket'));
 
   test('is what openObjects gives when S3_ENDPOINT is set', async () => {
-    const store = openObjects({
+    const store = await openObjects({
       dataDir: 'unused',
       S3_ENDPOINT: server.url,
       S3_BUCKET: 'from-settings',
