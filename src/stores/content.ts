@@ -135,6 +135,7 @@ export async function hasRecords(db: Db | Trx, fileId: string): Promise<boolean>
 
 export interface FileCounts {
   total: number;
+  /** Records that have a vector; it may be of an older text while another file that shares the record is coming in. */
   vectors: number;
   by_type: Record<string, number>;
 }
@@ -146,7 +147,7 @@ export async function countRecords(db: Db | Trx, fileId: string): Promise<FileCo
     .innerJoin('parsed_content as record', 'record.record_id', 'link.record_id')
     .select(['record.content_type'])
     .select(sql<string>`count(*)`.as('total'))
-    .select(sql<string>`count(*) FILTER (WHERE record.vector_hash = record.content_hash)`.as('vectors'))
+    .select(sql<string>`count(record.vector_hash)`.as('vectors'))
     .where('link.file_id', '=', fileId)
     .groupBy('record.content_type')
     .execute();

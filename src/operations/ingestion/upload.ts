@@ -8,6 +8,7 @@ import { SOURCES } from '../../schema/names.ts';
 import { newWorkflowId } from '../../services/engine.ts';
 import { type Admitted, admitFile } from '../../services/files/admit.ts';
 import { takeUpload } from '../../services/files/upload.ts';
+import { unfetchedHash } from '../../stores/files.ts';
 import { defineOperation } from '../contract.ts';
 import { parseInput } from '../invoke.ts';
 
@@ -157,8 +158,7 @@ export const importFile = defineOperation({
         filename,
         source_type: input.source_type,
         size_bytes: 0,
-        // Unknown until the bytes are here; unique, so that it never looks like a file of the same bytes.
-        sha256: `pending:${file_id}`,
+        sha256: unfetchedHash(file_id),
         object_key: `uploads/${file_id}`,
         metadata: input.metadata ?? {},
       },

@@ -4,11 +4,14 @@ import type { Deps } from '../../deps.ts';
 import { Failure } from '../../schema/failures.ts';
 import type { ImportFrom, IngestInput } from '../../schema/ingestion.ts';
 import { type Source, WORKFLOWS } from '../../schema/names.ts';
+import type { Trx } from '../../stores/database.ts';
 import { appendEvents } from '../../stores/events.ts';
 import { type FileRow, findFile, findSameBytes, insertFile, type NewFile } from '../../stores/files.ts';
-import { claimIdempotencyKey } from '../../stores/idempotency.ts';
+import { claimIdempotencyKey, redirectIdempotencyKey } from '../../stores/idempotency.ts';
 import { insertRun, type NewRun } from '../../stores/runs.ts';
 import { startAdmitted } from '../engine.ts';
+
+const INSERT_TRIES = 5;
 
 export interface Admission {
   file: NewFile;
@@ -54,7 +57,6 @@ export async function admitFile(deps: Deps, admission: Admission): Promise<Admit
   const { file } = admission;
   const run = ingestRun(file, 1, admission.import);
   const existing = await deps.db.transaction().execute(async (trx) => {
-    // Two uploads of the same bytes at once: the second waits here and then finds the first.
     const claimed = admission.idempotency
       ? await claimIdempotencyKey(trx, {
           principal_id: file.owner,
@@ -65,9 +67,14 @@ export async function admitFile(deps: Deps, admission: Admission): Promise<Admit
         })
       : file.file_id;
     if (claimed !== file.file_id) return requireFile(await findFile(trx, claimed));
-    const same = await findSameBytes(trx, file);
-    if (same) return same;
-    await insertFile(trx, file);
+    const same = await insertUnlessHere(trx, file);
+    if (same) {
+      if (admission.idempotency) {
+        const { operation, key } = admission.idempotency;
+        await redirectIdempotencyKey(trx, { principal_id: file.owner, operation, key, resource_id: same.file_id });
+      }
+      return same;
+    }
     await insertRun(trx, run);
     await appendEvents(trx, [
       {
@@ -91,6 +98,17 @@ export async function admitFile(deps: Deps, admission: Admission): Promise<Admit
     return { file_id: existing.file_id, workflow_id: existing.workflow_id, status: existing.status, duplicate: true };
   await startAdmitted(deps, run);
   return { file_id: file.file_id, workflow_id: file.workflow_id, status: 'pending', duplicate: false };
+}
+
+/** The live file of the same bytes, or null after the new one went in. Of two uploads at once the second waits for the first. */
+async function insertUnlessHere(trx: Trx, file: NewFile): Promise<FileRow | null> {
+  for (let attempt = 0; attempt < INSERT_TRIES; attempt++) {
+    const same = await findSameBytes(trx, file);
+    if (same) return same;
+    if (await insertFile(trx, file)) return null;
+    // The one that was in the way may have failed or gone before it could be read.
+  }
+  throw new Failure('unavailable', 'The same bytes come and go at this moment; try again');
 }
 
 function requireFile(row: FileRow | undefined): FileRow {

@@ -1,10 +1,10 @@
 /** What a caller does to a file that is here: cancel, pause, resume, retry, delete. */
 import type { Deps } from '../../deps.ts';
 import { Failure } from '../../schema/failures.ts';
-import type { DeleteInput } from '../../schema/ingestion.ts';
+import type { DeleteInput, ImportFrom, IngestInput } from '../../schema/ingestion.ts';
 import { MESSAGES, WORKFLOWS } from '../../schema/names.ts';
-import { type FileRow, findFile } from '../../stores/files.ts';
-import { insertRun, type NewRun } from '../../stores/runs.ts';
+import { type FileRow, findFile, isUnfetched } from '../../stores/files.ts';
+import { findRun, insertRun, type NewRun } from '../../stores/runs.ts';
 import { cancelRun, newWorkflowId, startAdmitted, updateRun } from '../engine.ts';
 import { ingestRun } from './admit.ts';
 
@@ -28,7 +28,10 @@ export async function resumeFile(deps: Deps, file: FileRow): Promise<void> {
   await updateRun(deps, file.workflow_id, MESSAGES.resume);
 }
 
-/** A new attempt under a new workflow: of a failed or cancelled file whose bytes are still here. */
+/**
+ * A new attempt under a new workflow: of a failed or cancelled file whose bytes are still here, or of an import
+ * whose bytes never arrived, which are fetched again.
+ */
 export async function retryFile(deps: Deps, file: FileRow): Promise<FileRow> {
   if (file.status !== 'failed' && file.status !== 'cancelled') {
     throw new Failure(
@@ -36,15 +39,16 @@ export async function retryFile(deps: Deps, file: FileRow): Promise<FileRow> {
       `File ${file.file_id} is ${file.status}; only a failed or cancelled one can be retried`,
     );
   }
+  const from = await unfetched(deps, file);
   const stored = file.object_key !== null && (await deps.objects.stat(file.object_key)) !== null;
-  if (!stored)
+  if (!stored && from === null)
     throw new Failure(
       'conflict',
       `The bytes of file ${file.file_id} were at fault and are gone; upload a corrected file`,
     );
   const next = { ...file, workflow_id: newWorkflowId('ingest') };
   const attempt = file.attempt + 1;
-  const run = ingestRun(next, attempt, null);
+  const run = ingestRun(next, attempt, from);
   await deps.db
     .transaction()
     .execute(async (trx) => {
@@ -53,6 +57,7 @@ export async function retryFile(deps: Deps, file: FileRow): Promise<FileRow> {
         .set({
           workflow_id: next.workflow_id,
           attempt,
+          ...(from === null ? {} : { object_key: `uploads/${file.file_id}` }),
           status: 'pending',
           phase: 'upload',
           progress: 0,
@@ -83,6 +88,13 @@ export async function retryFile(deps: Deps, file: FileRow): Promise<FileRow> {
     });
   await startAdmitted(deps, run);
   return (await findFile(deps.db, file.file_id)) ?? file;
+}
+
+/** Where an import still has to come from; null when its bytes arrived, or came as an upload. */
+async function unfetched(deps: Deps, file: FileRow): Promise<ImportFrom | null> {
+  if (!isUnfetched(file)) return null;
+  const run = await findRun(deps.db, file.workflow_id);
+  return (run?.input as IngestInput | undefined)?.import ?? null;
 }
 
 /** Hides the file at once and starts the workflow that takes everything out. */
