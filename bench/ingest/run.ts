@@ -100,7 +100,7 @@ async function empty(databaseUrl: string): Promise<void> {
 }
 
 /** Row (b): the worker's peak resident memory while an export of each size goes through, each in a fresh system. */
-async function memoryRow(folder: string): Promise<Row> {
+export async function memoryRow(folder: string): Promise<Row> {
   const small = await peakOf(folder, 100 * MB);
   const large = await peakOf(folder, 1000 * MB);
   const growth = large / small;

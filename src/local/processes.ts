@@ -21,13 +21,17 @@ export function ownProcess(name: keyof typeof SCRIPTS, script: string, config: C
     name,
     command: process.execPath,
     args: ['--disable-warning=ExperimentalWarning', script, SUPERVISED],
-    env: toEnvironment({
-      ...config,
-      DATABASE_URL: stack.databaseUrl,
-      TEMPORAL_ADDRESS: stack.temporalAddress,
-      // The API shows the embedded Web UI under its own address.
-      ...(temporal === undefined ? {} : { TEMPORAL_UI_PORT: Number(new URL(temporal.uiUrl).port) }),
-    }),
+    env: {
+      // One heap for native memory a core is enough: more of them only keep what was freed.
+      MALLOC_ARENA_MAX: '2',
+      ...toEnvironment({
+        ...config,
+        DATABASE_URL: stack.databaseUrl,
+        TEMPORAL_ADDRESS: stack.temporalAddress,
+        // The API shows the embedded Web UI under its own address.
+        ...(temporal === undefined ? {} : { TEMPORAL_UI_PORT: Number(new URL(temporal.uiUrl).port) }),
+      }),
+    },
     watchesStdin: true,
     stopSignal: 'SIGTERM',
     stopTimeoutMs: name === 'worker' ? (DRAIN_SECONDS + 2) * 1000 : 10_000,

@@ -108,7 +108,7 @@ const ENVIRONMENT = z.object({
   MAX_ARCHIVE_RATIO: integer(200, 2, 100_000).describe('most an entry over 1 MiB may grow when unpacked'),
   MAX_RECORD_BYTES: bytes(4 * 1024 * 1024).describe('largest single record'),
   MAX_JSON_DEPTH: integer(64, 4, 1000).describe('deepest nesting of JSON'),
-  INGEST_BATCH_RECORDS: integer(20_000, 2, 100_000).describe(
+  INGEST_BATCH_RECORDS: integer(10_000, 2, 100_000).describe(
     'records that a kill in the middle of parsing may cost at most',
   ),
   OSTINATO_URL: url(['http:', 'https:']).describe('client: address of the API that the command line talks to'),

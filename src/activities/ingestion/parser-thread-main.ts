@@ -17,12 +17,14 @@ const objects = await openObjects(config);
 const encoder = new TextEncoder();
 /** The first batch is small, so that the database begins while the second is being parsed. */
 const FIRST_BATCH = 1_000;
+/** Text of a batch: it stands in memory some four times between the parser and the database. */
+const BATCH_BYTES = 4 * 1024 * 1024;
 
 async function* copyBatches(job: ParserJob): AsyncGenerator<CopyBatch> {
   const access = await objectAccess(objects, job.key);
   try {
     const { key, owner, source, ...options } = job;
-    const parsed = parseUpload(access, { ...options, source, firstBatchRecords: FIRST_BATCH });
+    const parsed = parseUpload(access, { ...options, source, firstBatchRecords: FIRST_BATCH, batchBytes: BATCH_BYTES });
     for await (const { account, records, ...rest } of parsed) {
       const { text, ids } = copyRows(records, { owner, source, account: account ?? 'default' });
       // What was emitted is counted from outside by this line, whatever becomes of the batch.

@@ -40,7 +40,7 @@ export interface ParserPool {
 }
 
 /** Memory of a thread's heap: batches are bounded, so more than this is a runaway record. */
-const THREAD_HEAP_MB = 256;
+const THREAD_HEAP = { maxOldGenerationSizeMb: 160, maxYoungGenerationSizeMb: 24 };
 
 /** One thread waits ready from the start: starting one takes 0.3 s, more than a small file. */
 export function createParserPool(config: Config): ParserPool {
@@ -93,7 +93,7 @@ export function createParserPool(config: Config): ParserPool {
 function spawn(config: Config): Worker {
   const thread = new Worker(new URL('./parser-thread-main.ts', import.meta.url), {
     workerData: config,
-    resourceLimits: { maxOldGenerationSizeMb: THREAD_HEAP_MB },
+    resourceLimits: THREAD_HEAP,
   });
   // Waiting, it must neither keep a drained process alive nor end a live one by its own death.
   thread.unref();

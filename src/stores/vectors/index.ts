@@ -2,8 +2,6 @@
 import { join } from 'node:path';
 import type { Config } from '../../schema/config.ts';
 import type { VectorIndex } from '../contract.ts';
-import { openLance } from './lance.ts';
-import { openWeaviate } from './weaviate.ts';
 
 type Settings = Pick<Config, 'dataDir' | 'WEAVIATE_URL' | 'WEAVIATE_GRPC_PORT' | 'WEAVIATE_API_KEY'>;
 
@@ -11,12 +9,17 @@ type Settings = Pick<Config, 'dataDir' | 'WEAVIATE_URL' | 'WEAVIATE_GRPC_PORT' |
  * Weaviate when WEAVIATE_URL is set, else LanceDB in the folder `vectors` of the data folder.
  * `writable` is for the one process that writes the embedded index; every other one reads.
  */
-export function openVectors(
+export async function openVectors(
   config: Settings,
   options: { dimensions: number; writable: boolean },
 ): Promise<VectorIndex> {
   const { WEAVIATE_URL: url } = config;
-  if (!url) return openLance({ folder: join(config.dataDir, 'vectors'), ...options });
+  // Each loads 50 MB and more; only the one that is used.
+  if (!url) {
+    const { openLance } = await import('./lance.ts');
+    return openLance({ folder: join(config.dataDir, 'vectors'), ...options });
+  }
+  const { openWeaviate } = await import('./weaviate.ts');
   const { WEAVIATE_GRPC_PORT: grpcPort, WEAVIATE_API_KEY: apiKey } = config;
   return openWeaviate({ url, grpcPort, apiKey, dimensions: options.dimensions });
 }
