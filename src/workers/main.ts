@@ -6,6 +6,7 @@ import { loadConfig } from '../schema/config.ts';
 import { claimEngine } from '../services/engine.ts';
 import { freeMetricsAddress, serveWorkerMetrics } from '../services/worker-metrics.ts';
 import { startTracing } from '../tracing.ts';
+import { prepareNamespace } from './prepare-namespace.ts';
 import { runWorkers } from './run.ts';
 import { ensureSchedules } from './schedules.ts';
 import { temporalLogger } from './temporal-logger.ts';
@@ -27,6 +28,7 @@ const deps = await createDeps(config, {
   clientInterceptors: tracing?.client,
 });
 const metrics = await serveWorkerMetrics({ config, registry: deps.metrics.registry, runtimeAddress });
+await prepareNamespace(deps, log);
 const workers = await runWorkers(deps, tracing);
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => workers.stop());
 if (!(await claimEngine(deps))) {

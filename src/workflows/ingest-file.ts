@@ -33,16 +33,21 @@ export async function ingestFile(input: IngestInput): Promise<IngestResult> {
   setHandler(progressQuery, () => state);
   setHandler(pauseSignal, gate.pause);
   setHandler(resumeSignal, gate.resume);
-  setHandler(pauseUpdate, async () => {
-    gate.pause();
-    await condition(() => state.status !== 'processing' && state.status !== 'pending');
-    return state.status;
-  });
-  setHandler(resumeUpdate, async () => {
-    gate.resume();
-    await condition(() => state.status !== 'paused');
-    return state.status;
-  });
+  // Answers come also when a cancellation overtakes the question.
+  setHandler(pauseUpdate, () =>
+    CancellationScope.nonCancellable(async () => {
+      gate.pause();
+      await condition(() => !gate.wanted() || (state.status !== 'processing' && state.status !== 'pending'));
+      return state.status;
+    }),
+  );
+  setHandler(resumeUpdate, () =>
+    CancellationScope.nonCancellable(async () => {
+      gate.resume();
+      await condition(() => state.status !== 'paused');
+      return state.status;
+    }),
+  );
 
   try {
     state.status = 'processing';
@@ -53,17 +58,22 @@ export async function ingestFile(input: IngestInput): Promise<IngestResult> {
     await gate.throughPauses(() => parseSteps(source).parseFile(step));
     Object.assign(state, { phase: 'indexing', progress: 60 });
     await gate.throughPauses(() => vectorSteps.indexFile(step));
-    const result = await rowSteps.completeFile(step);
-    Object.assign(state, { status: 'completed', phase: 'completed', progress: 100 });
-    await condition(allHandlersFinished);
-    return result;
+    // From here on a cancellation comes too late: half of a completion cannot be taken back.
+    return await CancellationScope.nonCancellable(async () => {
+      const result = await rowSteps.completeFile(step);
+      Object.assign(state, { status: 'completed', phase: 'completed', progress: 100 });
+      await condition(allHandlersFinished);
+      return result;
+    });
   } catch (error) {
     const cancelled = isCancellation(error);
     const failure = cancelled ? null : failureOf(error);
     const status = cancelled ? 'cancelled' : 'failed';
-    await CancellationScope.nonCancellable(() => vectorSteps.abandonFile({ ...step, status, error: failure }));
-    state.status = status;
-    await condition(allHandlersFinished);
+    await CancellationScope.nonCancellable(async () => {
+      await vectorSteps.abandonFile({ ...step, status, error: failure });
+      state.status = status;
+      await condition(allHandlersFinished);
+    });
     if (failure === null) throw error;
     throw ApplicationFailure.nonRetryable(failure.detail, failure.code);
   }
@@ -84,12 +94,14 @@ function pauseGate(state: IngestProgress, step: Step) {
   }
 
   async function waitWhilePaused(): Promise<void> {
-    if (!wanted) return;
-    await rowSteps.setPaused({ ...step, paused: true });
-    state.status = 'paused';
-    await condition(() => !wanted);
-    await rowSteps.setPaused({ ...step, paused: false });
-    state.status = 'processing';
+    // Again, because a second pause may arrive while the first one is being lifted.
+    while (wanted) {
+      await rowSteps.setPaused({ ...step, paused: true });
+      state.status = 'paused';
+      await condition(() => !wanted);
+      await rowSteps.setPaused({ ...step, paused: false });
+      state.status = 'processing';
+    }
   }
 
   /** Undefined: the step ended without a word because it was asked to stop; its checkpoint stands in the row. */
@@ -115,6 +127,7 @@ function pauseGate(state: IngestProgress, step: Step) {
     resume: () => {
       wanted = false;
     },
+    wanted: () => wanted,
     throughPauses,
   };
 }

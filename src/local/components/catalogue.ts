@@ -61,6 +61,27 @@ export const TEMPORAL_SQL_TOOL: Component = {
   advice: 'install Go or temporal-sql-tool',
 };
 
+/** Temporal's server that skips time, for tests of what waits. Its only word without a port is that it wants one. */
+export const TEMPORAL_TEST_SERVER: Component = {
+  name: 'temporal-test-server',
+  version: '1.38.0',
+  onPath: ['temporal-test-server'],
+  check: { args: ['--version'], accepts: (output) => output.includes('NumberFormatException') },
+  download: (platform, arch) => {
+    const system = { linux: 'linux', darwin: 'macOS' }[platform];
+    const machine = { x64: 'amd64', arm64: 'arm64' }[arch];
+    // There is no build for Linux on ARM.
+    if (system === undefined || machine === undefined || (system === 'linux' && machine === 'arm64')) return undefined;
+    const folder = `temporal-test-server_1.38.0_${system}_${machine}`;
+    return {
+      url: `https://github.com/temporalio/sdk-java/releases/download/v1.38.0/${folder}.tar.gz`,
+      file: `${folder}/temporal-test-server`,
+    };
+  },
+  maven: { artifact: 'io.temporal:temporal-test-server:1.38.0', main: 'io.temporal.testserver.TestServer' },
+  advice: 'install Java and Maven',
+};
+
 export const REDIS: Component = {
   name: 'redis-server',
   version: '6',

@@ -12,18 +12,26 @@ export interface Component {
   download?: (platform: string, arch: string) => { url: string; file: string } | undefined;
   /** Package path of `go install`, with `@version`, and the name that Go gives the program. */
   go?: { module: string; program: string };
+  /** `group:name:version` of a Java program in Maven, and its main class. */
+  maven?: { artifact: string; main: string };
   /** Debian package that holds it. */
   apt?: string;
   /** What a person can do when nothing worked. */
   advice: string;
 }
 
-export type Origin = 'PATH' | 'cache' | 'download' | 'build' | 'apt';
+export type Origin = 'PATH' | 'cache' | 'download' | 'build' | 'maven' | 'apt';
 
 export interface Resolved {
   path: string;
   origin: Origin;
 }
+
+/**
+ * What a way to get a component led to; undefined: this way does not exist for it. With `folder`, all of that folder
+ * belongs to the program.
+ */
+export type Obtained = { path: string; folder?: string } | { failure: string } | undefined;
 
 export interface ResolveOptions {
   cacheDir: string;

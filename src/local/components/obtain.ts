@@ -3,11 +3,8 @@ import { createWriteStream, existsSync, mkdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { Component, ResolveOptions } from './contract.ts';
+import type { Component, Obtained, ResolveOptions } from './contract.ts';
 import { runToEnd } from './process.ts';
-
-/** Undefined: this way does not exist for the component. */
-export type Obtained = { path: string } | { failure: string } | undefined;
 
 const CONNECT_MS = 15_000;
 

@@ -1,8 +1,9 @@
-/** Finds a component: on PATH, in the cache, as the vendor's download, or built from its pinned module. */
+/** Finds a component: on PATH, in the cache, as the vendor's download, or from its pinned module or package. */
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { lock } from '../../../bin/lock.js';
 import type { Component, Resolved, ResolveOptions } from './contract.ts';
+import { mavenJars } from './maven.ts';
 import { aptInstall, download, goBuild } from './obtain.ts';
 import { runToEnd } from './process.ts';
 
@@ -79,6 +80,7 @@ async function obtain(component: Component, options: ResolveOptions): Promise<Re
   const ways = [
     { origin: 'download', get: () => download(component, draft, options) },
     { origin: 'build', get: () => goBuild(component, draft, options) },
+    { origin: 'maven', get: () => mavenJars(component, draft, options) },
     { origin: 'apt', get: () => aptInstall(component, options) },
   ] as const;
   try {
@@ -101,7 +103,7 @@ async function obtain(component: Component, options: ResolveOptions): Promise<Re
         failures.push(`${component.name}: what the ${origin} brought does not run or is another version`);
         continue;
       }
-      return { path: keep(component, result.path, draft, options.cacheDir), origin };
+      return { path: keep(component, result, draft, options.cacheDir), origin };
     }
   } finally {
     rmSync(draft, { recursive: true, force: true });
@@ -112,10 +114,15 @@ async function obtain(component: Component, options: ResolveOptions): Promise<Re
 }
 
 /** Moves a checked program to its place. The rename is what makes it exist. */
-function keep(component: Component, program: string, draft: string, cacheDir: string): string {
-  const whole = join(draft, 'whole');
-  mkdirSync(whole);
-  renameSync(program, join(whole, programName(component)));
+function keep(
+  component: Component,
+  { path, folder }: { path: string; folder?: string },
+  draft: string,
+  cacheDir: string,
+): string {
+  const whole = folder ?? join(draft, 'whole');
+  mkdirSync(whole, { recursive: true });
+  renameSync(path, join(whole, programName(component)));
   const target = join(cacheDir, 'bin', folderName(component));
   mkdirSync(join(cacheDir, 'bin'), { recursive: true });
   rmSync(target, { recursive: true, force: true });

@@ -6,6 +6,7 @@ import {
   TEMPORAL,
   TEMPORAL_SERVER,
   TEMPORAL_SQL_TOOL,
+  TEMPORAL_TEST_SERVER,
   VERSITYGW,
   WEAVIATE,
 } from '../../../src/local/components/catalogue.ts';
@@ -20,6 +21,7 @@ export const SERVERS = {
   versitygw: [VERSITYGW],
   redis: [REDIS],
   'temporal-server': [TEMPORAL_SERVER, TEMPORAL_SQL_TOOL],
+  'temporal-test-server': [TEMPORAL_TEST_SERVER],
 } as const satisfies Record<string, readonly Component[]>;
 export type ServerName = keyof typeof SERVERS | 'postgres';
 

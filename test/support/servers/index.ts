@@ -3,5 +3,6 @@ export { hasServer } from './available.ts';
 export { startSystemPostgres } from './postgres.ts';
 export { startRedis } from './redis.ts';
 export { startTemporalServer } from './temporal-server.ts';
+export { startDevServer, startTimeSkipping } from './temporal-test-server.ts';
 export { startVersitygw } from './versitygw.ts';
 export { startWeaviate } from './weaviate.ts';

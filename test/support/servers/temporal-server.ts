@@ -19,8 +19,11 @@ export interface TemporalServer extends RunningServer {
 
 const KEYWORD = 2;
 
-/** Lays out its two databases in the Postgres of `postgresUrl` (a user who may create them) and starts all services. */
-export async function startTemporalServer(postgresUrl: string): Promise<TemporalServer> {
+/**
+ * Lays out its two databases in the Postgres of `postgresUrl` (a user who may create them) and starts all services.
+ * A bare one has no namespace yet.
+ */
+export async function startTemporalServer(postgresUrl: string, { bare = false } = {}): Promise<TemporalServer> {
   const [command, tool] = await Promise.all([requirePath(TEMPORAL_SERVER), requirePath(TEMPORAL_SQL_TOOL)]);
   const suffix = Math.random().toString(36).slice(2, 8);
   const names = { main: `temporal_${suffix}`, visibility: `temporal_visibility_${suffix}` };
@@ -46,7 +49,7 @@ export async function startTemporalServer(postgresUrl: string): Promise<Temporal
     };
   });
   try {
-    await prepareNamespace(address, namespace);
+    if (!bare) await prepareNamespace(address, namespace);
   } catch (error) {
     await server.stop();
     throw error;
