@@ -9,7 +9,7 @@ import { readRuntime } from '../../src/local/runtime.ts';
 import { freePort, removeDataDir, type System, startSystem } from '../../test/support/system.ts';
 import { embeddedDatabaseUrl } from '../../test/support/truth.ts';
 import { median, type Row } from '../row.ts';
-import { dltAvailable, dltLoad } from './dlt.ts';
+import { dltLoad, preparePython, writeLines } from './dlt.ts';
 import { writeExport } from './exports.ts';
 
 const MB = 1_000_000;
@@ -27,12 +27,14 @@ export async function benchIngest(rounds = ROUNDS): Promise<Row[]> {
     const ours: number[] = [];
     const bare: number[] = [];
     const dlt: number[] = [];
-    const withDlt = await dltAvailable();
+    const lines = join(folder, '100.ndjson');
+    const python = preparePython();
+    if (python !== null) await writeLines(export100, lines);
     for (let round = 0; round < rounds; round++) {
       ours.push(await throughSystem(system, export100));
       await empty(databaseUrl);
       bare.push(runBare(export100, databaseUrl));
-      if (withDlt) dlt.push(await dltLoad(databaseUrl));
+      if (python !== null) dlt.push(dltLoad(python, lines, databaseUrl));
       await empty(databaseUrl);
     }
     const share = median(ours.map((ms, i) => (bare[i] ?? Number.NaN) / ms));
@@ -45,7 +47,7 @@ export async function benchIngest(rounds = ROUNDS): Promise<Row[]> {
         met: share >= 0.7,
       },
     ];
-    if (withDlt) {
+    if (python !== null) {
       const times = median(ours.map((ms, i) => (dlt[i] ?? Number.NaN) / ms));
       rows.push({
         id: 'a',
@@ -55,7 +57,6 @@ export async function benchIngest(rounds = ROUNDS): Promise<Row[]> {
         met: times >= 5,
       });
     }
-    rows.push(await memoryRow(folder));
     return rows;
   } finally {
     await system.stop();
@@ -100,7 +101,8 @@ async function empty(databaseUrl: string): Promise<void> {
 }
 
 /** Row (b): the worker's peak resident memory while an export of each size goes through, each in a fresh system. */
-export async function memoryRow(folder: string): Promise<Row> {
+export async function benchMemory(): Promise<Row> {
+  const folder = mkdtempSync(join(tmpdir(), 'ostinato-bench-'));
   const small = await peakOf(folder, 100 * MB);
   const large = await peakOf(folder, 1000 * MB);
   const growth = large / small;

@@ -4,17 +4,8 @@ import { once } from 'node:events';
 import { Agent, request } from 'node:http';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { median, type Row } from '../row.ts';
 import { NOOP, NOOP_ARGUMENTS, NOOP_OUTPUT } from './tools.ts';
-
-export interface Row {
-  name: string;
-  value: number;
-  unit: string;
-  /** What the figure must be, where something is promised. */
-  target: string | null;
-  /** Null where nothing is promised. */
-  met: boolean | null;
-}
 
 /** Each server speaks the newest protocol it knows. */
 const SERVERS = [
@@ -165,42 +156,33 @@ function report(servers: Running[], cpuMs: number[]): Row[] {
   // Compared turn by turn: what else the machine does slows neighbours in time alike.
   const ratio = median(ratios(of('door').milliseconds, of('bare-current').milliseconds));
   const faster = median(ratios(of('door').rates, of('bare-previous').rates));
+  const figures = SERVERS.map(
+    ({ name }, i) =>
+      `${name} ${median(of(name).milliseconds).toFixed(2)} ms, ${Math.round(median(of(name).rates))}/s, ${(cpuMs[i] ?? Number.NaN).toFixed(2)} ms of processor time`,
+  );
+  console.log(figures.map((line) => `  ${line}`).join('\n'));
+  const ms = (name: Name) => `${median(of(name).milliseconds).toFixed(2)} ms`;
+  const rate = (name: Name) => `${Math.round(median(of(name).rates))}/s`;
   return [
-    ...SERVERS.flatMap(({ name }, i) => [
-      plain(`mcp ${name}: median of a no-op call`, median(of(name).milliseconds), 'ms'),
-      plain(`mcp ${name}: calls per second, ${CONCURRENCY} at once`, median(of(name).rates), '1/s'),
-      plain(`mcp ${name}: processor time of a call`, cpuMs[i] ?? Number.NaN, 'ms'),
-    ]),
     {
-      name: 'mcp door / bare server of the same SDK, median',
-      value: ratio,
-      unit: '×',
-      target: `at most ${MOST_OVERHEAD}`,
+      id: 'c',
+      what: 'a no-op MCP tool call over HTTP beside a bare server of the same SDK with the same tools',
+      value: `${ratio.toFixed(2)} (${ms('door')} beside ${ms('bare-current')})`,
+      target: `median ≤ ${MOST_OVERHEAD}`,
       met: ratio <= MOST_OVERHEAD,
     },
     {
-      name: 'mcp door / bare server of the previous SDK, calls per second',
-      value: faster,
-      unit: '×',
-      target: 'more than 1',
+      id: 'c',
+      what: `calls per second, ${CONCURRENCY} at once, beside a bare server of the previous SDK generation`,
+      value: `${faster.toFixed(2)}× (${rate('door')} beside ${rate('bare-previous')})`,
+      target: '> 1×',
       met: faster > 1,
     },
   ];
 }
 
-function plain(name: string, value: number, unit: string): Row {
-  return { name, value, unit, target: null, met: null };
-}
-
 function ratios(above: number[], below: number[]): number[] {
   return above.map((value, turn) => value / (below[turn] ?? Number.NaN));
-}
-
-function median(values: number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const upper = sorted[middle] ?? Number.NaN;
-  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
 }
 
 if (import.meta.main) console.table(await benchMcp());
