@@ -30,7 +30,7 @@ export async function openStage(env: Record<string, string> = {}): Promise<Stage
   const port = await freePort();
   const settings = {
     EMBEDDING_DIMENSIONS: String(DIMENSIONS),
-    INGEST_BATCH_RECORDS: '200',
+    INGEST_BATCH_RECORDS: '20',
     SERVER_PORT: String(await freePort()),
     POSTGRES_PORT: String(port),
     ...env,

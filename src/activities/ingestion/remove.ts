@@ -25,11 +25,14 @@ export interface AbandonInput extends Step {
 export async function abandonFile(deps: Deps, input: AbandonInput): Promise<void> {
   const stop = keepAlive(() => null);
   try {
-    const live = await isLive(deps, input);
+    const found = await standing(deps, input);
+    const live = found === 'live';
     if (live) await removeAll(deps, input);
     const dropBytes = live && input.status === 'failed' && atFault(input.error);
     await deps.db.transaction().execute(async (trx) => {
-      await closeRun(trx, input.workflow_id, input.status, input.error);
+      // A step may notice the deletion before the cancellation reaches it: that is no failure of the run.
+      if (found === 'deleted') await closeRun(trx, input.workflow_id, 'cancelled', null);
+      else await closeRun(trx, input.workflow_id, input.status, input.error);
       if (!live) return;
       await lockFile(trx, input);
       await patchFile(trx, input, {
@@ -64,18 +67,16 @@ export function atFault(error: FailureRecord | null): boolean {
   return error !== null && isFailureCode(error.code) && FAILURES[error.code].status === 422;
 }
 
-async function isLive(deps: Deps, step: Step): Promise<boolean> {
+/** Whether this attempt still counts; `deleted` when its file was deleted meanwhile. */
+async function standing(deps: Deps, step: Step): Promise<'live' | 'over' | 'deleted'> {
   const row = await deps.db
     .selectFrom('file_imports')
     .select(['attempt', 'deleted_at', 'status'])
     .where('file_id', '=', step.file_id)
     .executeTakeFirst();
-  return (
-    row !== undefined &&
-    row.deleted_at === null &&
-    row.attempt === step.attempt &&
-    !['completed', 'failed', 'cancelled'].includes(row.status)
-  );
+  if (row === undefined || row.deleted_at !== null) return 'deleted';
+  const over = row.attempt !== step.attempt || ['completed', 'failed', 'cancelled'].includes(row.status);
+  return over ? 'over' : 'live';
 }
 
 /** Rows and vectors in batches; then the index lets go of the bytes too, so that what was deleted cannot be read. */

@@ -7,6 +7,7 @@ import { objectAccess } from '../../parsers/readers/access.ts';
 import { Failure } from '../../schema/failures.ts';
 import type { JsonObject } from '../../schema/json.ts';
 import type { Source } from '../../schema/names.ts';
+import { findFile } from '../../stores/files.ts';
 import { newWorkflowId } from '../engine.ts';
 import { type Admitted, admitFile } from './admit.ts';
 
@@ -23,6 +24,7 @@ export async function takeUpload(deps: Deps, request: UploadRequest): Promise<Ad
   const file_id = randomUUID();
   const object_key = `uploads/${file_id}`;
   let admitted: Admitted | undefined;
+  let admitting = false;
   try {
     const { size, sha256 } = await store(deps, object_key, request.body);
     const { source_type, metadata } = await request.fields();
@@ -37,6 +39,7 @@ export async function takeUpload(deps: Deps, request: UploadRequest): Promise<Ad
     } finally {
       await access.close();
     }
+    admitting = true;
     admitted = await admitFile(deps, {
       file: {
         file_id,
@@ -61,12 +64,22 @@ export async function takeUpload(deps: Deps, request: UploadRequest): Promise<Ad
     });
     return admitted;
   } finally {
-    if (!admitted || admitted.duplicate)
+    const needed = admitted ? !admitted.duplicate : admitting && (await mayBeAdmitted(deps, file_id));
+    if (!needed)
       await deps.objects.delete(object_key).catch((error) => {
         // The sweep finds it: nothing refers to this key.
         deps.log.warn({ err: error, object_key }, 'could not delete a refused upload');
       });
   }
+}
+
+/** An admission that threw may have been committed all the same, when only the answer got lost: then its bytes stay. */
+async function mayBeAdmitted(deps: Deps, fileId: string): Promise<boolean> {
+  // Unknown counts as admitted: what nothing refers to is swept later.
+  return findFile(deps.db, fileId).then(
+    (row) => row !== undefined,
+    () => true,
+  );
 }
 
 async function store(
