@@ -45,7 +45,7 @@ export async function createDeps(config: Config, options: DepsOptions): Promise<
   });
   const objects = await openObjects(config);
   const cache = openCache(config);
-  const opened = await openEmbedder(config);
+  const opened = await openEmbedder(config, (message) => options.log.info(message));
   const embedder = 'embedder' in opened ? opened.embedder : null;
   const vectors = embedder
     ? await openVectors(config, { dimensions: embedder.dimensions, writable: options.writesVectors })

@@ -11,6 +11,7 @@ import { createParserPool } from './ingestion/parser-thread.ts';
 import { setPaused } from './ingestion/pause.ts';
 import { type AbandonInput, abandonFile, removeFile, stopIngestion } from './ingestion/remove.ts';
 import { validateFile } from './ingestion/validate.ts';
+import { catchUpVectors } from './maintenance/catch-up-vectors.ts';
 import { reconcileRuns } from './maintenance/reconcile.ts';
 import { sweepStorage } from './maintenance/sweep.ts';
 
@@ -30,6 +31,7 @@ export function createActivities(deps: Deps) {
     removeFile: byCode((input: DeleteInput & { workflow_id: string }) => removeFile(deps, input)),
     reconcileRuns: byCode(() => reconcileRuns(deps)),
     sweepStorage: byCode(() => sweepStorage(deps)),
+    catchUpVectors: byCode(() => catchUpVectors(deps)),
   };
 }
 

@@ -74,6 +74,7 @@ export const WORKFLOWS = {
   deleteFile: 'deleteFile',
   reconcile: 'reconcile',
   sweepStorage: 'sweepStorage',
+  catchUpVectors: 'catchUpVectors',
 } as const;
 export type WorkflowType = (typeof WORKFLOWS)[keyof typeof WORKFLOWS];
 

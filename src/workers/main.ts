@@ -10,6 +10,7 @@ import { prepareNamespace } from './prepare-namespace.ts';
 import { runWorkers } from './run.ts';
 import { ensureSchedules } from './schedules.ts';
 import { temporalLogger } from './temporal-logger.ts';
+import { warmUp } from './warm-up.ts';
 
 const config = loadConfig();
 const log = createLog(config.LOG_LEVEL, 'worker');
@@ -35,6 +36,7 @@ if (!(await claimEngine(deps))) {
   log.error('this Postgres belongs to another Temporal namespace: nothing will be reconciled until they match');
 }
 await ensureSchedules(deps);
+void warmUp(deps);
 process.stdout.write(`${JSON.stringify({ ready: true })}\n`);
 try {
   await workers.done;

@@ -3,9 +3,13 @@ import { ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/clien
 import type { Deps } from '../deps.ts';
 import { QUEUES, WORKFLOWS } from '../schema/names.ts';
 
+/** Also triggered when the embedder becomes ready. */
+export const CATCH_UP_SCHEDULE = 'ostinato-vectors';
+
 const SCHEDULES = [
   { id: 'ostinato-reconcile', type: WORKFLOWS.reconcile, every: '1 minute' },
   { id: 'ostinato-sweep', type: WORKFLOWS.sweepStorage, every: '1 hour' },
+  { id: CATCH_UP_SCHEDULE, type: WORKFLOWS.catchUpVectors, every: '5 minutes' },
 ] as const;
 
 export async function ensureSchedules(deps: Deps): Promise<void> {

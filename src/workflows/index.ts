@@ -1,4 +1,4 @@
 /** The one entry of the workflow bundle: every workflow type by its name. */
 export { deleteFile } from './delete-file.ts';
 export { ingestFile } from './ingest-file.ts';
-export { reconcile, sweepStorage } from './maintenance.ts';
+export { catchUpVectors, reconcile, sweepStorage } from './maintenance.ts';

@@ -56,6 +56,14 @@ export const maintenanceSteps = proxyActivities<Pick<Activities, 'reconcileRuns'
   retry: { maximumAttempts: 1 },
 });
 
+/** Embedding a large file anew takes as long as it takes; the next run of the schedule is the retry here too. */
+export const catchUpSteps = proxyActivities<Pick<Activities, 'catchUpVectors'>>({
+  taskQueue: QUEUES.vectors,
+  startToCloseTimeout: LONG,
+  heartbeatTimeout: HEARTBEAT,
+  retry: { maximumAttempts: 1 },
+});
+
 /** Short database steps: no round trip over a queue. */
 export const rowSteps = proxyLocalActivities<Pick<Activities, 'completeFile' | 'setPaused'>>({
   startToCloseTimeout: '1 minute',

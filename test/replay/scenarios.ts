@@ -63,6 +63,7 @@ export async function runScenarios(system: System, client: Client): Promise<Reco
   for (const [type, schedule] of [
     ['reconcile', 'ostinato-reconcile'],
     ['sweepStorage', 'ostinato-sweep'],
+    ['catchUpVectors', 'ostinato-vectors'],
   ] as const) {
     const handle = client.schedule.getHandle(schedule);
     await handle.trigger();

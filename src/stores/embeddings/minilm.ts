@@ -27,11 +27,12 @@ export function miniLmEmbedder(options: {
 }): Embedder {
   let thread: Promise<Thread> | null = null;
   let closed = false;
+  const closing = new AbortController();
 
   function started(): Promise<Thread> {
     if (closed) throw new Failure('unavailable', 'The embedder is closed');
     if (thread) return thread;
-    const starting = resolveMiniLm(options).then((folder) =>
+    const starting = resolveMiniLm({ ...options, signal: closing.signal }).then((folder) =>
       startThread({ folder, threads: options.threads ?? Math.min(4, availableParallelism()) }, () => {
         // It ended on its own: the next call starts another.
         if (thread === starting) thread = null;
@@ -71,6 +72,8 @@ export function miniLmEmbedder(options: {
 
     async close() {
       closed = true;
+      // A fetch that runs is given up rather than waited for.
+      closing.abort();
       const running = await thread?.catch(() => null);
       await running?.stop();
     },

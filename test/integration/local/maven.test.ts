@@ -42,9 +42,7 @@ const resolveThing = (timeoutSeconds = 20) =>
   });
 
 /** Copies a jar to where the real one is told to. */
-// biome-ignore lint/suspicious/noTemplateCurlyInString: it is the shell's.
-const COPIES =
-  'for a in "$@"; do case "$a" in -DoutputDirectory=*) d=${a#*=};; esac; done; mkdir -p "$d"; echo jar > "$d/thing.jar"';
+const COPIES = 'd=$(echo "$*" | sed "s/.*-DoutputDirectory=//"); mkdir -p "$d"; echo jar > "$d/thing.jar"';
 
 it('keeps the program with its jars, and finds both again', async () => {
   program('mvn', COPIES);

@@ -138,6 +138,7 @@ describe.skipIf(!(await hasServer('temporal-test-server')))('retries and timeout
   test.each([
     ['reconcile', 'reconcileRuns'],
     ['sweepStorage', 'sweepStorage'],
+    ['catchUpVectors', 'catchUpVectors'],
   ] as const)('%s leaves the retry to the next run of its schedule', async (type, activity) => {
     stage.play({
       [activity]: () => {

@@ -54,6 +54,7 @@ const NAMES = {
   removeFile: true,
   reconcileRuns: true,
   sweepStorage: true,
+  catchUpVectors: true,
 } satisfies Record<Name, true>;
 
 export const INPUT: IngestInput = { file_id: 'f', owner: 'ana', source: 'slack', attempt: 1, import: null };
