@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { aptInstall } from '../src/local/components/obtain.ts';
 import { resolveComponent } from '../src/local/components/resolve.ts';
 import { stopRequested } from '../src/local/stop.ts';
-import { tied } from '../src/local/supervise.ts';
+import { tied } from '../src/local/tied-process.ts';
 import { loadConfig } from '../src/schema/config.ts';
 import { hasServer, SERVERS, type ServerName, systemPostgres } from './support/servers/available.ts';
 import { startSharedServers } from './support/shared.ts';

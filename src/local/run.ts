@@ -11,8 +11,9 @@ import { ownProcess, SCRIPTS } from './processes.ts';
 import { type Runtime, readRuntime, removeRuntime, takeFolder, writeRuntime } from './runtime.ts';
 import { type Stack, startStack } from './stack.ts';
 import { stopRequested } from './stop.ts';
-import { createSupervisor, type Supervisor, stopLeftovers } from './supervise.ts';
+import { createSupervisor, type Supervisor } from './supervise.ts';
 import { UI_PATH } from './temporal.ts';
+import { stopLeftovers } from './tied-process.ts';
 import { watchSources } from './watch.ts';
 
 export interface RunOptions {

@@ -1,5 +1,6 @@
 /** A byte scanner that finds where the values of one JSON document begin and end, without parsing them. */
 import type { FailureCode } from '../../schema/failures.ts';
+import { CLOSE_ARRAY, CLOSE_OBJECT, createNestedScanner, OPEN_ARRAY, OPEN_OBJECT, QUOTE } from './json-nested.ts';
 
 export interface SplitValue {
   /** Holds the value at [from, to); null when `problem` says why the value was not kept. */
@@ -52,18 +53,8 @@ const TAB = 0x09;
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 const SPACE = 0x20;
-const QUOTE = 0x22;
 const COMMA = 0x2c;
 const COLON_MARK = 0x3a;
-const OPEN_ARRAY = 0x5b;
-const BACKSLASH = 0x5c;
-const CLOSE_ARRAY = 0x5d;
-const OPEN_OBJECT = 0x7b;
-const CLOSE_OBJECT = 0x7d;
-
-/** 1 for the bytes that matter between the strings of a nested value. */
-const STRUCTURAL = new Uint8Array(256);
-for (const byte of [QUOTE, OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT]) STRUCTURAL[byte] = 1;
 
 /**
  * Begins at the document's start, or, with `resume`, inside a top-level array right behind one of its elements.
@@ -93,12 +84,7 @@ export function createSplitter(options: {
   // The value being scanned.
   let purpose: 'element' | 'name' | 'member' = 'element';
   let scalar = false;
-  let quoted = false;
-  let escaped = false;
-  let depth = 0;
-  let outer = 0;
-  let tooDeep = false;
-  const closers = new Uint8Array(maxDepth + 2);
+  const nested = createNestedScanner(maxDepth);
   let valueAt = 0;
   let valueStart = 0;
   let valueLine = 1;
@@ -118,12 +104,9 @@ export function createSplitter(options: {
   function begin(at: number, what: 'element' | 'name' | 'member'): number {
     const byte = buf[at];
     purpose = what;
-    quoted = byte === QUOTE;
+    const quoted = byte === QUOTE;
     scalar = !quoted && byte !== OPEN_ARRAY && byte !== OPEN_OBJECT;
-    escaped = false;
-    depth = 0;
-    outer = key === null ? 1 : 2;
-    tooDeep = false;
+    nested.begin(quoted, key === null ? 1 : 2);
     valueAt = at;
     valueStart = base + at;
     valueLine = lineTo(at);
@@ -133,56 +116,9 @@ export function createSplitter(options: {
 
   /** Index behind the value, or -1 when it goes on in the next chunk (or the structure broke). */
   function scanNested(from: number): number {
-    const bytes = buf;
-    const length = bytes.length;
-    let at = from;
-    let open = depth;
-    let inString = quoted;
-    if (escaped && at < length) {
-      at += 1;
-      escaped = false;
-    }
-    while (at < length) {
-      if (inString) {
-        while (at < length && bytes[at] !== QUOTE && bytes[at] !== BACKSLASH) at += 1;
-        if (at >= length) break;
-        if (bytes[at] === BACKSLASH) {
-          at += 2;
-          if (at > length) escaped = true;
-          continue;
-        }
-        at += 1;
-        inString = false;
-        if (open === 0) {
-          quoted = false;
-          return at;
-        }
-        continue;
-      }
-      const byte = bytes[at] as number;
-      at += 1;
-      if (STRUCTURAL[byte] === 0) continue;
-      if (byte === QUOTE) inString = true;
-      else if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) {
-        open += 1;
-        if (open + outer > maxDepth) tooDeep = true;
-        // Open and close differ by two in ASCII, for brackets and braces alike.
-        else closers[open] = byte + 2;
-      } else {
-        if (open + outer <= maxDepth && closers[open] !== byte) {
-          breakOff(at - 1, 'malformed', 'brackets do not match');
-          return -1;
-        }
-        open -= 1;
-        if (open === 0) {
-          depth = 0;
-          return at;
-        }
-      }
-    }
-    depth = open;
-    quoted = inString;
-    return -1;
+    const end = nested.scan(buf, from);
+    if (nested.mismatchAt >= 0) breakOff(nested.mismatchAt, 'malformed', 'brackets do not match');
+    return end;
   }
 
   function scanScalar(from: number): number {
@@ -201,7 +137,7 @@ export function createSplitter(options: {
 
   function finish(at: number): void {
     const size = base + at - valueStart;
-    const problem: SplitValue['problem'] = tooDeep ? 'too_deep' : size > maxBytes ? 'record_too_large' : null;
+    const problem: SplitValue['problem'] = nested.tooDeep ? 'too_deep' : size > maxBytes ? 'record_too_large' : null;
     let bytes: Buffer | null = null;
     let from = 0;
     let to = 0;
@@ -231,7 +167,7 @@ export function createSplitter(options: {
   function breakOff(at: number, code: FailureCode, message: string): void {
     state = BROKEN;
     pending = [];
-    sink.broken({ end: base + at + 1, line: lineTo(at), code: tooDeep ? 'too_deep' : code, message });
+    sink.broken({ end: base + at + 1, line: lineTo(at), code: nested.tooDeep ? 'too_deep' : code, message });
   }
 
   /** One byte between values; the index to go on at. */
@@ -301,7 +237,7 @@ export function createSplitter(options: {
   }
 
   function unexpected(at: number): number {
-    tooDeep = false;
+    nested.tooDeep = false;
     const what = state === DONE ? 'there is more after the end of the document' : 'the structure is broken';
     breakOff(at, 'malformed', `${what}: unexpected ${printable(buf[at])}`);
     return buf.length;
@@ -334,7 +270,7 @@ export function createSplitter(options: {
       if (state === BROKEN || state === DONE) return;
       buf = Buffer.alloc(0);
       nextNewline = 0;
-      if (state !== VALUE) tooDeep = false;
+      if (state !== VALUE) nested.tooDeep = false;
       breakOff(0, 'truncated_file', state === VALUE ? 'the text ends inside a record' : 'the text ends too early');
     },
     stopped: () => state === BROKEN,
