@@ -98,7 +98,7 @@ async function ensureSearchAttributes(deps: Needs, log: Logger): Promise<void> {
   } catch (error) {
     log.error(
       { namespace, search_attributes: names, reason: reasonOf(error) },
-      'the search attributes are not all there and could not be added: no workflow can start until an operator adds ' +
+      'the search attributes may not all be there and could not be added: no workflow can start until an operator adds ' +
         'them (type Keyword)',
     );
   }
