@@ -19,7 +19,10 @@ export interface ExecutedQuery {
   cache_hit: boolean;
 }
 
-/** Row and event `query.executed` in one statement: one round trip, both or neither. */
+/**
+ * Row and event `query.executed` in one statement: one round trip, both or neither. The answer does not wait for the
+ * disk: a power cut may forget the last queries asked, never half of one.
+ */
 export async function logQuery(db: Db, query: ExecutedQuery): Promise<void> {
   const data = JSON.stringify({
     query_id: query.query_id,
@@ -41,7 +44,7 @@ export async function logQuery(db: Db, query: ExecutedQuery): Promise<void> {
         ${`query:${query.query_id}`}, NULL, ${data}::jsonb)
       ON CONFLICT (event_id) DO NOTHING
     )
-    SELECT pg_notify(${EVENTS_CHANNEL}, '')
+    SELECT pg_notify(${EVENTS_CHANNEL}, ''), set_config('synchronous_commit', 'off', true)
   `.execute(db);
 }
 

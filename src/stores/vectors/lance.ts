@@ -1,13 +1,14 @@
 /** The embedded vector index: a LanceDB table that one process writes and any number read. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Connection, connect, type Table } from '@lancedb/lancedb';
+import { connect, type Table } from '@lancedb/lancedb';
+import { LRUCache } from 'lru-cache';
 import { Failure } from '../../schema/failures.ts';
 import { VECTOR_COLLECTION } from '../../schema/names.ts';
 import type { VectorIndex } from '../contract.ts';
 import { checkId, checkLimit, checkRows, checkVector } from './check.ts';
 import { anyOf, compileFilter } from './lance-filter.ts';
-import { storedDimensions, tableSchema, toTable } from './lance-rows.ts';
+import { storedDimensions, toTable } from './lance-rows.ts';
 import {
   createScalarIndexes,
   hasVectorIndex,
@@ -50,6 +51,7 @@ export async function openLance(options: {
   let opened: Table | null = null;
   let chain: Promise<unknown> = Promise.resolve();
   let commits = 0;
+  const effortFor = createEffort();
 
   async function table(): Promise<Table | null> {
     if (opened) return opened;
@@ -139,7 +141,7 @@ export async function openLance(options: {
       checkLimit(k);
       const condition = compileFilter(filter);
       if (condition === null) return [];
-      return reading([], (target) => nearest(target, vector, k, condition));
+      return reading([], async (target) => nearest(target, vector, k, condition, await effortFor(target, condition)));
     },
 
     async *scan() {
@@ -167,40 +169,37 @@ export async function openLance(options: {
   };
 }
 
-async function nearest(table: Table, vector: Float32Array, k: number, condition: string) {
+interface Effort {
+  indexed: boolean;
+  rows: number;
+  matching: number;
+}
+
+/** So long a table may grow before its size is asked for again: it decides how hard to look, not what is found. */
+const EFFORT_MS = 2_000;
+const EFFORTS = 200;
+
+function createEffort(): (table: Table, condition: string) => Promise<Effort> {
+  const known = new LRUCache<string, Effort>({ max: EFFORTS, ttl: EFFORT_MS });
+  return async (table, condition) => {
+    const found = known.get(condition);
+    if (found) return found;
+    const indexed = await hasVectorIndex(table);
+    const rows = indexed ? await table.countRows() : 0;
+    const effort = { indexed, rows, matching: indexed && condition ? await table.countRows(condition) : rows };
+    known.set(condition, effort);
+    return effort;
+  };
+}
+
+async function nearest(table: Table, vector: Float32Array, k: number, condition: string, effort: Effort) {
   let query = table.query().nearestTo(vector).distanceType('cosine').limit(k).select(['id', '_distance']);
   if (condition) query = query.where(condition);
-  if (await hasVectorIndex(table)) {
-    const rows = await table.countRows();
-    const matching = condition ? await table.countRows(condition) : rows;
+  if (effort.indexed) {
     // Few rows are compared one by one; of the rest, the rarer the matches, the more partitions hold the nearest.
-    if (matching <= EXACT_ROWS) query = query.bypassVectorIndex();
-    else query = query.nprobes(Math.ceil(PROBES * Math.sqrt(rows / matching)));
+    if (effort.matching <= EXACT_ROWS) query = query.bypassVectorIndex();
+    else query = query.nprobes(Math.ceil(PROBES * Math.sqrt(effort.rows / effort.matching)));
   }
   const found: { id: string; _distance: number }[] = await query.toArray();
   return found.map((row) => ({ id: row.id, score: 1 - row._distance }));
-}
-
-async function openOrCreate(
-  connection: Connection,
-  dimensions: number,
-  table: () => Promise<Table | null>,
-): Promise<void> {
-  if (await table()) return;
-  await connection.createEmptyTable(VECTOR_COLLECTION, tableSchema(dimensions), { existOk: true });
-  await table();
-}
-
-function checkDimensions(stored: number | null, wanted: number, folder: string): void {
-  if (stored === wanted) return;
-  throw new Failure(
-    'conflict',
-    `The vector index in ${folder} holds vectors of ${stored ?? 'unknown'} dimensions, but the embedder in force makes ${wanted}. ` +
-      'Set the embedder back, or stop Ostinato, remove that folder and start it again: the vectors are made anew from the stored records.',
-  );
-}
-
-/** LanceDB reports a file that vanished under a reader as an I/O error with the object store's words. */
-function isGone(error: unknown): boolean {
-  return error instanceof Error && /not found|no such file/i.test(error.message);
 }
