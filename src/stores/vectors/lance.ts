@@ -1,14 +1,14 @@
 /** The embedded vector index: a LanceDB table that one process writes and any number read. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { connect, type Table } from '@lancedb/lancedb';
+import { type Connection, connect, type Table } from '@lancedb/lancedb';
 import { LRUCache } from 'lru-cache';
 import { Failure } from '../../schema/failures.ts';
 import { VECTOR_COLLECTION } from '../../schema/names.ts';
 import type { VectorIndex } from '../contract.ts';
 import { checkId, checkLimit, checkRows, checkVector } from './check.ts';
 import { anyOf, compileFilter } from './lance-filter.ts';
-import { storedDimensions, toTable } from './lance-rows.ts';
+import { storedDimensions, tableSchema, toTable } from './lance-rows.ts';
 import {
   createScalarIndexes,
   hasVectorIndex,
@@ -202,4 +202,28 @@ async function nearest(table: Table, vector: Float32Array, k: number, condition:
   }
   const found: { id: string; _distance: number }[] = await query.toArray();
   return found.map((row) => ({ id: row.id, score: 1 - row._distance }));
+}
+
+async function openOrCreate(
+  connection: Connection,
+  dimensions: number,
+  table: () => Promise<Table | null>,
+): Promise<void> {
+  if (await table()) return;
+  await connection.createEmptyTable(VECTOR_COLLECTION, tableSchema(dimensions), { existOk: true });
+  await table();
+}
+
+function checkDimensions(stored: number | null, wanted: number, folder: string): void {
+  if (stored === wanted) return;
+  throw new Failure(
+    'conflict',
+    `The vector index in ${folder} holds vectors of ${stored ?? 'unknown'} dimensions, but the embedder in force makes ${wanted}. ` +
+      'Set the embedder back, or stop Ostinato, remove that folder and start it again: the vectors are made anew from the stored records.',
+  );
+}
+
+/** LanceDB reports a file that vanished under a reader as an I/O error with the object store's words. */
+function isGone(error: unknown): boolean {
+  return error instanceof Error && /not found|no such file/i.test(error.message);
 }
