@@ -9,11 +9,13 @@ import { askedToStop, keepAlive } from '../context.ts';
 import { isSemanticOff, untilReady, type VectorDeps, writeVectors } from '../ingestion/write-vectors.ts';
 
 const FILES_AT_ONCE = 500;
+/** An embedder that refuses one file may take the next; one that refuses these is away. */
+const MOST_REFUSED = 3;
 
 export interface CaughtUp {
   files: number;
   vectors: number;
-  /** Why there is no embedder to do it with. */
+  /** Why there is no embedder to do it with, or why it refused a file. */
   off: string | null;
 }
 
@@ -29,9 +31,16 @@ export async function catchUpVectors(deps: Deps): Promise<CaughtUp> {
     const files = await lackingFiles(deps.db);
     if (files.length === 0) return done;
     await untilReady(embedder);
+    let refused = 0;
     for (const file of files) {
-      if (askedToStop()) break;
-      done.vectors += await catchUp(index, file);
+      if (askedToStop() || refused === MOST_REFUSED) break;
+      const outcome = await catchUp(index, file);
+      if (outcome instanceof Failure) {
+        refused += 1;
+        done.off = outcome.message;
+        continue;
+      }
+      done.vectors += outcome;
       done.files += 1;
     }
     if (done.vectors > 0) await vectors.compact();
@@ -56,7 +65,8 @@ async function lackingFiles(db: Db): Promise<FileRow[]> {
     .execute();
 }
 
-async function catchUp(deps: VectorDeps, file: FileRow): Promise<number> {
+/** How many vectors it wrote, or why the embedder would not. */
+async function catchUp(deps: VectorDeps, file: FileRow): Promise<number | Failure> {
   const target = { file_id: file.file_id, owner: file.owner, source: file.source_type, attempt: file.attempt };
   try {
     const { written } = await writeVectors(deps, target, null, async () => {});
@@ -72,6 +82,7 @@ async function catchUp(deps: VectorDeps, file: FileRow): Promise<number> {
   } catch (error) {
     // Deleted or tried anew meanwhile: nothing of it is missing any more.
     if (error instanceof Failure && error.code === 'conflict') return 0;
+    if (isSemanticOff(error)) return error;
     throw error;
   }
 }

@@ -15,6 +15,9 @@ import { type TestStack, testStack } from '../../support/stack.ts';
 const OWNER = 'ana';
 const PRINCIPAL: Principal = { id: OWNER, name: OWNER, role: 'analyst', grants: [], via: 'local', keyId: null };
 
+/** A text that the embedder will not take. */
+const REFUSED = 'unspeakable';
+
 let stack: TestStack;
 let opened: Deps;
 let deps: Deps;
@@ -41,6 +44,7 @@ function sometimesAway(real: Embedder): Embedder {
     ...real,
     embed: async (texts, signal) => {
       if (away) throw away;
+      if (texts.some((text) => text.includes(REFUSED))) throw new Failure('semantic_unavailable', 'Not this text');
       return real.embed(texts, signal);
     },
   };
@@ -124,11 +128,26 @@ test('a model that does not become ready holds no file up for long', { timeout: 
   expect(await catchUp()).toMatchObject({ files: 1, vectors: 30 });
 });
 
+test('a file that the embedder refuses holds up no other', async () => {
+  const refused = await ingest(REFUSED);
+  away = new Failure('semantic_unavailable', 'away');
+  const other = await ingest('pier');
+  away = null;
+  expect(await catchUp()).toEqual({ files: 1, vectors: 30, off: 'Not this text' });
+  const counts = [refused, other].map(async ({ file_id }) => Number((await findFile(deps.db, file_id))?.vector_count));
+  expect(await Promise.all(counts)).toEqual([0, 30]);
+  await deps.db
+    .updateTable('file_imports')
+    .set({ deleted_at: new Date() })
+    .where('file_id', '=', refused.file_id)
+    .execute();
+});
+
 test('an index that was lost is made anew from the rows', async () => {
   const before = await vectorsOf();
-  expect(before.size).toBe(60);
+  expect(before.size).toBe(90);
   await deps.vectors?.deleteIds([...before.keys()]);
-  expect(await catchUp()).toEqual({ files: 2, vectors: 60, off: null });
+  expect(await catchUp()).toEqual({ files: 3, vectors: 90, off: null });
   expect(await vectorsOf()).toEqual(before);
 });
 
