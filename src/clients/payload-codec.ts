@@ -2,8 +2,8 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { PayloadCodec } from '@temporalio/common';
-import protocol from '@temporalio/proto';
 import type { temporal } from '@temporalio/proto';
+import protocol from '@temporalio/proto';
 import { parseKey } from '../schema/keys.ts';
 
 type Payload = temporal.api.common.v1.IPayload;

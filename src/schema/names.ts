@@ -117,9 +117,5 @@ export const EVENT_NAMES = [
 ] as const;
 export type EventName = (typeof EVENT_NAMES)[number];
 
-/** Above this many bytes a payload goes to the object store and its key goes into the history. */
-export const CLAIM_CHECK_BYTES = 64 * 1024;
-/** Loops continue as new at this many history events. */
-export const CONTINUE_AS_NEW_EVENTS = 1_500;
 /** Only the first so many unreadable records are kept by name; the rest are counted. */
 export const MAX_KEPT_ERRORS = 100;

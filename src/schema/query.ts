@@ -5,8 +5,6 @@ import { CONTENT_TYPES, SOURCES } from './names.ts';
 export const SEARCH_MODES = ['hybrid', 'semantic', 'keyword'] as const;
 export type SearchMode = (typeof SEARCH_MODES)[number];
 
-/** Results beyond this rank are never reached by paging. */
-export const MAX_RANKED = 500;
 /** Text of a result is cut here; the record's link gives the whole. */
 export const RESULT_TEXT_CHARACTERS = 4_000;
 

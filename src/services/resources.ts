@@ -2,10 +2,9 @@
 import type { Deps } from '../deps.ts';
 import type { ChangeBus, ResourcesService } from '../mcp/contract.ts';
 import { mayDo } from '../schema/access.ts';
+import { CONTEXT_URI } from '../schema/context.ts';
 import { readContext } from './context/context.ts';
 import type { EventHub } from './event-hub.ts';
-
-export const CONTEXT_URI = 'ostinato://context/data_ingestion';
 
 export function houseResources(deps: Deps): ResourcesService {
   return {
