@@ -76,7 +76,13 @@ export async function openStage(startServer = startTimeSkipping): Promise<Stage>
       },
     ]),
   );
-  const shared = { connection: env.nativeConnection, activities, shutdownGraceTime: '1 second' };
+  const shared = {
+    connection: env.nativeConnection,
+    activities,
+    shutdownGraceTime: '1 second',
+    // A part that a failed test left waiting must not keep the server alive.
+    shutdownForceTime: '5 seconds',
+  };
   const config = loadConfig({ env: {}, cwd: tmpdir() });
   const workers = await Promise.all([
     Worker.create({ ...shared, taskQueue: QUEUES.workflows, workflowBundle: await workflowBundle(config.cacheDir) }),
@@ -102,7 +108,7 @@ export async function openStage(startServer = startTimeSkipping): Promise<Stage>
       }),
     async stop() {
       for (const worker of workers) worker.shutdown();
-      await Promise.all(running);
+      await Promise.allSettled(running);
       await env.teardown();
     },
   };
