@@ -24,6 +24,8 @@ export interface BridgeOptions {
 
 export interface Bridge {
   forward(message: Message): void;
+  /** Resolves once all that was forwarded has had its answer, subscriptions aside: those never end by themselves. */
+  settled(): Promise<void>;
   /** Gives up what is under way. */
   close(): void;
 }
@@ -49,6 +51,7 @@ const CUT_OFF = 499;
 export function createBridge(options: BridgeOptions): Bridge {
   const handshake: Handshake = { session: null, version: null };
   const underWay = new Map<string | number, { message: Message; controller: AbortController }>();
+  const carrying = new Set<Promise<void>>();
   /** Tools that may run twice without harm, as their own annotations say. */
   const repeatable = new Set<string>();
 
@@ -177,11 +180,16 @@ export function createBridge(options: BridgeOptions): Bridge {
       const controller = new AbortController();
       const id = message.method === undefined ? undefined : message.id;
       if (id !== undefined) underWay.set(id, { message, controller });
-      carry(message, controller.signal)
+      const carried = carry(message, controller.signal)
         .catch((error: unknown) => fail(message, error instanceof Error ? error.message : String(error)))
         .finally(() => {
+          carrying.delete(carried);
           if (id !== undefined) underWay.delete(id);
         });
+      if (message.method !== LISTEN) carrying.add(carried);
+    },
+    async settled() {
+      while (carrying.size > 0) await Promise.all(carrying);
     },
     close() {
       for (const { controller } of underWay.values()) controller.abort();

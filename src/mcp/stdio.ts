@@ -1,6 +1,6 @@
 /** `ostinato mcp`: the door for clients that start a program and talk through its pipes. */
-import type { Readable, Writable } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { type Readable, Transform, type Writable } from 'node:stream';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { JSONRPCMessage } from '@modelcontextprotocol/server';
 import { StdioServerTransport } from '@modelcontextprotocol/server/stdio';
 import { createBridge } from './bridge.ts';
@@ -21,7 +21,10 @@ export interface StdioOptions {
   patienceMs?: { start: number; request: number };
 }
 
-/** Resolves with the exit code once the client closes its end, or at once when the API cannot be used. */
+/**
+ * Resolves with the exit code once the client has closed its end and what it asked before is answered, or at once
+ * when the API cannot be used.
+ */
 export async function runStdio(options: StdioOptions): Promise<number> {
   const patience = options.patienceMs ?? { start: 5_000, request: 30_000 };
   const complain = (text: string) => void options.stderr.write(`ostinato mcp: ${text}\n`);
@@ -30,7 +33,8 @@ export async function runStdio(options: StdioOptions): Promise<number> {
     complain(fault.text);
     return fault.exit;
   }
-  const transport = new StdioServerTransport(options.stdin, options.stdout);
+  const stdin = endingAfter(options.stdin, () => bridge.settled());
+  const transport = new StdioServerTransport(stdin, options.stdout);
   const bridge = createBridge({
     url: options.url,
     apiKey: options.apiKey,
@@ -46,6 +50,23 @@ export async function runStdio(options: StdioOptions): Promise<number> {
   await closed.promise;
   bridge.close();
   return EXIT.ok;
+}
+
+/** The same bytes, with an end that waits for `settled`: the transport answers nothing after the end of its input. */
+function endingAfter(source: Readable, settled: () => Promise<void>): Readable {
+  const held = new Transform({
+    transform: (chunk, _encoding, next) => next(null, chunk),
+    flush(done) {
+      const wait = async () => {
+        while (held.readableLength > 0) await nextTurn();
+        await settled();
+      };
+      wait().then(() => done(), done);
+    },
+  });
+  // A pipe that breaks is a client that is gone.
+  source.on('error', () => held.end());
+  return source.pipe(held);
 }
 
 /** Whether the API is there and takes the key: any answer but a refusal means yes. */

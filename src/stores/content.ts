@@ -202,7 +202,11 @@ export async function markIndexed(trx: Trx, records: { record_id: string; conten
     WHERE record.record_id = done.id AND record.content_hash = done.hash`.execute(trx);
 }
 
-/** Which of these records still say what they said when they were read, and so may be written to the index. */
+/**
+ * Which of these records still say what they said when they were read, and so may be written to the index. They stay
+ * so until the transaction ends: else a slow writer could put an old vector over a newer one. Locked in the order of
+ * their ids, as loading does.
+ */
 export async function stillCurrent(
   trx: Trx,
   records: { record_id: string; content_hash: string }[],
@@ -210,6 +214,7 @@ export async function stillCurrent(
   const result = await sql<{ record_id: string }>`
     SELECT record.record_id FROM parsed_content AS record
     JOIN unnest(${records.map((r) => r.record_id)}::uuid[], ${records.map((r) => r.content_hash)}::uuid[]) AS seen (id, hash)
-      ON record.record_id = seen.id AND record.content_hash = seen.hash`.execute(trx);
+      ON record.record_id = seen.id AND record.content_hash = seen.hash
+    ORDER BY record.record_id FOR NO KEY UPDATE OF record`.execute(trx);
   return new Set(result.rows.map((row) => row.record_id));
 }

@@ -10,7 +10,7 @@ import { freePort, type System, untilOver, upload } from '../support/system.ts';
 import { contents } from '../support/truth.ts';
 import { deleteFile, ended, exportOf, openStage, type Stage, sample, until } from './outside.ts';
 
-const MESSAGES = 8_000;
+const MESSAGES = 4_000;
 
 let stage: Stage;
 let standIn: { child: ChildProcess; port: number; asked: string[] };
@@ -87,7 +87,8 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'ostinato-stand-in-'));
   writeFileSync(join(folder, 'export.zip'), sample('slack/brightwater-export.zip'));
   standIn = await startStandIn(join(folder, 'export.zip'));
-  stage = await openStage({ EGRESS_ALLOW: `127.0.0.1:${standIn.port}` });
+  // Large vectors, so that writing them takes long enough to be paused.
+  stage = await openStage({ EMBEDDING_DIMENSIONS: '1024', EGRESS_ALLOW: `127.0.0.1:${standIn.port}` });
   const id = await bring('export.zip', content);
   const file = await untilOver(system(), id);
   expect(file.status).toBe('completed');
@@ -326,7 +327,7 @@ describe('a restart of everything', () => {
     const paused = await midParse('restart-paused.zip', content);
     await call('POST', `/api/v1/files/${paused}/pause`);
     const held = await get(paused);
-    const running = await midParse('restart-running.zip', await exportOf(12_000, 'restart'));
+    const running = await midParse('restart-running.zip', await exportOf(6_000, 'restart'));
     const seconds = await stage.restart();
     console.log(`second start: ready in ${seconds.toFixed(1)} s`);
     expect(await get(paused)).toEqual(held);
@@ -334,8 +335,8 @@ describe('a restart of everything', () => {
       new Set([...slackExportRecords({ messages, seed, days: 10 })].map((record) => record.external_id)).size;
     expect(await untilOver(system(), running)).toMatchObject({
       status: 'completed',
-      total_records: ids(12_000, 'restart'),
-      vector_count: ids(12_000, 'restart'),
+      total_records: ids(6_000, 'restart'),
+      vector_count: ids(6_000, 'restart'),
     });
     expect((await get(paused)).status).toBe('paused');
     await call('POST', `/api/v1/files/${paused}/resume`);

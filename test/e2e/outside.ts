@@ -37,7 +37,11 @@ export async function openStage(env: Record<string, string> = {}): Promise<Stage
   };
   let system = await startSystem(settings);
   const { dataDir } = system;
-  const where = { dataDir, databaseUrl: embeddedDatabaseUrl(dataDir, port), dimensions: DIMENSIONS };
+  const where = {
+    dataDir,
+    databaseUrl: embeddedDatabaseUrl(dataDir, port),
+    dimensions: Number(settings.EMBEDDING_DIMENSIONS),
+  };
   const others: (() => Promise<void>)[] = [];
   return {
     system: () => system,

@@ -223,7 +223,7 @@ describe('the context document', () => {
       s3: { total_files: PATHS.length, bucket: 'orchestra-data-ingestion' },
     });
 
-    const id = await bring(system, 'slack', 'large.zip', await exportOf(10_000, 'context'));
+    const id = await bring(system, 'slack', 'large.zip', await exportOf(6_000, 'context'));
     await until(async () => (await system.call('GET', `/api/v1/files/${id}`)).body.total_records > 0);
     const active = await other.call('GET', PATH);
     expect(active.body.workflow_state.active_files).toMatchObject([{ file_id: id, status: 'processing' }]);

@@ -44,13 +44,21 @@ export async function writeVectors(
   let from = after;
   let size = FIRST_BATCH;
   let seen = 0;
+  // Records that another file rewrote between reading and writing: their new text is read on another way through.
+  let rewritten = 0;
   for (;;) {
     const started = performance.now();
     const records = await readUnindexed(deps.db, target.file_id, from, size);
     const last = records.at(-1)?.record_id;
-    if (last === undefined) return { done: true, written: seen };
+    if (last === undefined) {
+      if (rewritten === 0) return { done: true, written: seen };
+      from = null;
+      rewritten = 0;
+      continue;
+    }
     const progress = { last, seen: seen + records.length };
-    await writeBatch(deps, target, records, (trx) => note(trx, progress));
+    const written = await writeBatch(deps, target, records, (trx) => note(trx, progress));
+    rewritten += records.length - written;
     from = last;
     seen = progress.seen;
     if (askedToStop()) return { done: false, written: seen };
@@ -81,14 +89,15 @@ export function isSemanticOff(error: unknown): error is Failure {
   return error instanceof Failure && error.code === 'semantic_unavailable';
 }
 
+/** Resolves with how many of the records still said what they said when they were read, and were written. */
 async function writeBatch(
   deps: VectorDeps,
   target: VectorTarget,
   records: Unindexed[],
   note: (trx: Trx) => Promise<void>,
-): Promise<void> {
+): Promise<number> {
   const vectors = await deps.embedder.embed(records.map(embeddedText));
-  await deps.db.transaction().execute(async (trx) => {
+  return deps.db.transaction().execute(async (trx) => {
     await lockFile(trx, target);
     // Shared with other writers, against removals: what is written here still exists when this commits.
     await lockContent(trx, target.owner, target.source, 'shared');
@@ -101,6 +110,7 @@ async function writeBatch(
     await markIndexed(trx, records);
     await bumpContentVersion(trx, target.owner, target.source);
     await note(trx);
+    return current.size;
   });
 }
 
