@@ -1,6 +1,6 @@
 /** dlt (PyPI) loading the same records into the same Postgres, in a schema of its own, from lines of JSON made beforehand. */
 import { spawnSync } from 'node:child_process';
-import { createWriteStream, existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { createWriteStream, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -19,22 +19,21 @@ export function preparePython(): string | null {
   const { cacheDir } = loadConfig({ cwd: tmpdir() });
   const folder = join(cacheDir, 'bench-dlt-1.31.0');
   const python = join(folder, 'bin', 'python');
-  if (existsSync(python)) return python;
-  const draft = `${folder}.${process.pid}`;
+  // Written last: an interrupted install must not look like a finished one.
+  const finished = join(folder, 'finished');
+  if (existsSync(finished)) return python;
+  rmSync(folder, { recursive: true, force: true });
   for (const [command, ...args] of [
     ['python3', '-m', 'venv', folder],
     [join(folder, 'bin', 'pip'), 'install', '--quiet', VERSION],
   ] as [string, ...string[]][]) {
     const done = spawnSync(command, args, { encoding: 'utf8', timeout: 300_000 });
     if (done.status === 0) continue;
-    // An interrupted install must not look like a finished one.
-    if (existsSync(folder)) renameSync(folder, draft);
-    rmSync(draft, { recursive: true, force: true });
-    console.log(
-      `skipped: dlt (${command} ${args.join(' ')}: ${done.stderr?.trim().split('\n').at(-1) ?? 'did not start'})`,
-    );
+    const reason = done.stderr?.trim().split('\n').at(-1) ?? 'did not start';
+    console.log(`skipped: dlt (${command} ${args.join(' ')}: ${reason})`);
     return null;
   }
+  writeFileSync(finished, '');
   return python;
 }
 
