@@ -8,7 +8,18 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { slackExportRecords } from '../../samples/slack/export.ts';
 import { freePort, type System, untilOver, upload } from '../support/system.ts';
 import { contents } from '../support/truth.ts';
-import { deleteFile, ended, exportOf, openStage, type Stage, sample, until } from './outside.ts';
+import {
+  deleteFile,
+  EVERY_BATCH,
+  ended,
+  exportOf,
+  openStage,
+  pauseHeld,
+  type Stage,
+  sample,
+  tellToPause,
+  until,
+} from './outside.ts';
 
 const MESSAGES = 4_000;
 
@@ -119,7 +130,7 @@ describe('pause', () => {
     timeout: 120_000,
   }, async () => {
     const id = await midParse('pause.zip', content);
-    const paused = await call('POST', `/api/v1/files/${id}/pause`);
+    const paused = await pauseHeld(stage, id, EVERY_BATCH);
     expect([paused.status, paused.body.status]).toEqual([200, 'paused']);
     // Pausing what is paused changes nothing.
     expect((await call('POST', `/api/v1/files/${id}/pause`)).body.status).toBe('paused');
@@ -128,11 +139,16 @@ describe('pause', () => {
     expect(held.total_records).toBeLessThan(undisturbed.records);
     expect((await call('POST', `/api/v1/files/${id}/retry`)).status).toBe(409);
 
-    const resumed = await call('POST', `/api/v1/files/${id}/resume`);
-    expect([resumed.status, resumed.body.status]).toEqual([200, 'processing']);
-    expect(resumed.body.progress).toBeGreaterThanOrEqual(held.progress);
-    await until(async () => (await get(id)).phase === 'indexing');
-    expect((await call('POST', `/api/v1/files/${id}/pause`)).body.status).toBe('paused');
+    // The record whose vector comes first: parsing passes it by, and writing vectors waits for it.
+    const first = `SELECT 1 FROM parsed_content ORDER BY record_id LIMIT 1 FOR UPDATE`;
+    const again = await stage.holding(first, async () => {
+      const resumed = await call('POST', `/api/v1/files/${id}/resume`);
+      expect([resumed.status, resumed.body.status]).toEqual([200, 'processing']);
+      expect(resumed.body.progress).toBeGreaterThanOrEqual(held.progress);
+      await until(async () => (await get(id)).phase === 'indexing');
+      return { paused: await tellToPause(stage, id) };
+    });
+    expect((await again.paused.answer).body).toMatchObject({ status: 'paused', phase: 'indexing' });
     await staysPaused(id);
     await call('POST', `/api/v1/files/${id}/resume`);
 

@@ -91,7 +91,7 @@ describe('MCP over HTTP', () => {
   test("a task outlives every process, shows to its owner alone, and its cancel is the workflow's", {
     timeout: 120_000,
   }, async () => {
-    const { file_id, workflow_id: taskId } = await midParse(ada, 6_000, 'task');
+    const { file_id, workflow_id: taskId } = await midParse(ada, 20_000, 'task');
     expect((await as(ada).call('POST', `/api/v1/files/${file_id}/pause`)).body.status).toBe('paused');
     const get = (who: System, id = taskId) => modernCall(mcp(), who.key, 'tasks/get', { taskId: id }, { tasks: true });
     expect((await get(ada)).result).toMatchObject({ status: 'working', taskId });
@@ -169,7 +169,7 @@ describe('MCP over HTTP', () => {
       const records = await call('call_tool', { name: 'files.records', arguments: { file_id } });
       expect(JSON.parse(records.content[0]?.text ?? '').items).toMatchObject([{ text: `zephyr ${era}` }]);
 
-      const running = await midParse(ada, 6_000, `mcp-${era}`);
+      const running = await midParse(ada, 20_000, `mcp-${era}`);
       const status = await call('get_processing_status', {});
       expect(status.structuredContent).toMatchObject({
         queue_status: { processing: 1 },

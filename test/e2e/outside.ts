@@ -18,6 +18,8 @@ export interface Stage {
   where: Where;
   truth(): Promise<Truth>;
   rows<T extends pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<T[]>;
+  /** Runs `work` while a transaction that ran `sql` is open: what it locks holds the system up at that point. */
+  holding<T>(sql: string, work: () => Promise<T>): Promise<T>;
   /** Stops every process and starts them again on the same folder; resolves with the seconds until ready. */
   restart(): Promise<number>;
   /** A second API process on the same stores. */
@@ -52,6 +54,17 @@ export async function openStage(env: Record<string, string> = {}): Promise<Stage
       await client.connect();
       try {
         return (await client.query(sql, values)).rows;
+      } finally {
+        await client.end();
+      }
+    },
+    async holding(sql, work) {
+      const client = new pg.Client({ connectionString: where.databaseUrl });
+      await client.connect();
+      try {
+        await client.query('BEGIN');
+        await client.query(sql);
+        return await work();
       } finally {
         await client.end();
       }
@@ -216,6 +229,23 @@ export async function until<T>(look: () => Promise<T | undefined | false>, secon
     if (Date.now() > giveUpAt) throw new Error(`nothing after ${seconds} s`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
+}
+
+/** No batch of any step commits while this is locked. */
+export const EVERY_BATCH = 'LOCK TABLE content_versions IN EXCLUSIVE MODE';
+/** A step hears that it should stop with its heartbeats, which go out every 2 s and are passed on every 2 s. */
+const TOLD_MS = 5_000;
+
+/** Asks for a pause and gives the step the time to hear of it; the answer comes when the step has stopped. */
+export async function tellToPause(stage: Stage, fileId: string) {
+  const answer = stage.system().call('POST', `/api/v1/files/${fileId}/pause`);
+  await new Promise((resolve) => setTimeout(resolve, TOLD_MS));
+  return { answer };
+}
+
+/** Pauses a file while `sql` holds its step up, so that it is the step that stops and not its end that comes first. */
+export async function pauseHeld(stage: Stage, fileId: string, sql: string) {
+  return (await stage.holding(sql, () => tellToPause(stage, fileId))).answer;
 }
 
 export async function deleteFile(system: System, fileId: string): Promise<void> {

@@ -6,8 +6,10 @@ import { type System, untilOver, upload } from '../support/system.ts';
 import {
   caller,
   deleteFile,
+  EVERY_BATCH,
   exportOf,
   openStage,
+  pauseHeld,
   readStream,
   type SeenEvent,
   type Stage,
@@ -223,12 +225,12 @@ describe('the context document', () => {
       s3: { total_files: PATHS.length, bucket: 'orchestra-data-ingestion' },
     });
 
-    const id = await bring(system, 'slack', 'large.zip', await exportOf(6_000, 'context'));
+    const id = await bring(system, 'slack', 'large.zip', await exportOf(20_000, 'context'));
     await until(async () => (await system.call('GET', `/api/v1/files/${id}`)).body.total_records > 0);
     const active = await other.call('GET', PATH);
     expect(active.body.workflow_state.active_files).toMatchObject([{ file_id: id, status: 'processing' }]);
     expect(active.body.workflow_state.processing_queue).toMatchObject({ pending: 0, processing: 1 });
-    expect((await system.call('POST', `/api/v1/files/${id}/pause`)).body.status).toBe('paused');
+    expect((await pauseHeld(stage, id, EVERY_BATCH)).body.status).toBe('paused');
     const [here, there] = await Promise.all([system.call('GET', PATH), other.call('GET', PATH)]);
     expect(here.body.workflow_state).toMatchObject({
       current_phase: 'processing',
