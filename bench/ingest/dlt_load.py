@@ -23,7 +23,7 @@ def main():
         dataset_name="dlt_bench",
         dev_mode=False,
     )
-    resource = dlt.resource(records(path), name="parsed_content", write_disposition="replace", max_table_nesting=0)
+    resource = dlt.resource(records(path), name="parsed_content", write_disposition="replace")
     pipeline.run(resource)
     print(json.dumps({"ms": (time.perf_counter() - started) * 1000}))
 
