@@ -61,13 +61,10 @@ function importsOf(path: string): { target: string; types: boolean }[] {
 
 function onlyTypes(clause: string): boolean {
   const names = /^\s*\{([\s\S]*)\}\s*$/.exec(clause)?.[1];
-  return (
-    names !== undefined &&
-    names
-      .split(',')
-      .filter((name) => name.trim())
-      .every((name) => name.trim().startsWith('type '))
-  );
+  return names
+    ?.split(',')
+    .filter((name) => name.trim())
+    .every((name) => name.trim().startsWith('type '));
 }
 
 describe('architecture', () => {
