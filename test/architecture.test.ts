@@ -61,10 +61,8 @@ function importsOf(path: string): { target: string; types: boolean }[] {
 
 function onlyTypes(clause: string): boolean {
   const names = /^\s*\{([\s\S]*)\}\s*$/.exec(clause)?.[1];
-  return names
-    ?.split(',')
-    .filter((name) => name.trim())
-    .every((name) => name.trim().startsWith('type '));
+  const parts = names?.split(',').filter((name) => name.trim()) ?? ['a default import'];
+  return parts.every((name) => name.trim().startsWith('type '));
 }
 
 describe('architecture', () => {
