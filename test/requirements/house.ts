@@ -77,7 +77,7 @@ export const START: Requirement[] = [
     ...need(
       '1.14',
       'docker compose runs the whole house with health checks and volumes',
-      hand('The compose file was read by its linter and its environment is the one that the external tests use.'),
+      hand('Every setting in the compose file is one of the schema, and the same kinds of server are run by the external tests.'),
     ),
     open: 'The file itself has not been run on a container engine.',
   },
