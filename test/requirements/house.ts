@@ -77,7 +77,9 @@ export const START: Requirement[] = [
     ...need(
       '1.14',
       'docker compose runs the whole house with health checks and volumes',
-      hand('Every setting in the compose file is one of the schema, and the same kinds of server are run by the external tests.'),
+      hand(
+        'Every setting in the compose file is one of the schema, and the same kinds of server are run by the external tests.',
+      ),
     ),
     open: 'The file itself has not been run on a container engine.',
   },
