@@ -6,12 +6,13 @@ import { NativeConnection, Worker } from '@temporalio/worker';
 import { createActivities } from '../../src/activities/index.ts';
 import { dataConverter } from '../../src/clients/temporal.ts';
 import { createDeps } from '../../src/deps.ts';
+import { freePort } from '../../src/local/ports.ts';
 import { readRuntime } from '../../src/local/runtime.ts';
 import { createLog } from '../../src/logging.ts';
 import { loadConfig } from '../../src/schema/config.ts';
 import type { Step } from '../../src/schema/ingestion.ts';
 import { insertFile } from '../../src/stores/files.ts';
-import { freePort, removeDataDir, type System, startSystem, upload } from '../../test/support/system.ts';
+import { removeDataDir, type System, startSystem, upload } from '../../test/support/system.ts';
 import { embeddedDatabaseUrl } from '../../test/support/truth.ts';
 import { median, type Row } from '../row.ts';
 

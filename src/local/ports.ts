@@ -40,3 +40,21 @@ export function accepts(port: number, host = '127.0.0.1', timeoutMs = 1_000): Pr
     socket.on('error', () => end(false));
   });
 }
+
+/** What servers say when somebody was quicker: Temporal, Postgres, Node. */
+const TAKEN = /address (already )?in use|EADDRINUSE|could not bind/i;
+const TRIES = 3;
+
+/**
+ * Runs `start`, which picks its own ports, again when one was taken between the look and its use. Any other failure,
+ * and the third of this kind, is thrown on.
+ */
+export async function withFreshPorts<T>(start: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await start();
+    } catch (error) {
+      if (attempt === TRIES || !TAKEN.test(String(error))) throw error;
+    }
+  }
+}

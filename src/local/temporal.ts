@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
 import { SEARCH_ATTRIBUTES } from '../schema/names.ts';
-import { freePort } from './ports.ts';
+import { freePort, withFreshPorts } from './ports.ts';
 import type { Service, Supervisor } from './supervise.ts';
 
 /** Path below the API's address at which it shows the Web UI. */
@@ -55,7 +55,11 @@ export interface TemporalOptions {
 }
 
 /** Starts the dev server on loopback with our search attributes, dispatch settings and retention. */
-export async function startTemporal(options: TemporalOptions): Promise<EmbeddedTemporal> {
+export function startTemporal(options: TemporalOptions): Promise<EmbeddedTemporal> {
+  return withFreshPorts(() => startOnPorts(options));
+}
+
+async function startOnPorts(options: TemporalOptions): Promise<EmbeddedTemporal> {
   const port = options.port === 0 ? await freePort() : options.port;
   const uiPort = options.uiPort === 0 ? await freePort() : options.uiPort;
   const metricsPort = await freePort();

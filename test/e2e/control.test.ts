@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { slackExportRecords } from '../../samples/slack/export.ts';
-import { freePort, type System, untilOver, upload } from '../support/system.ts';
+import { freePort } from '../../src/local/ports.ts';
+import { type System, untilOver, upload } from '../support/system.ts';
 import { contents } from '../support/truth.ts';
 import {
   deleteFile,

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { slackExport } from '../../samples/slack/export.ts';
-import { freePort, removeDataDir, type System, startSystem } from '../support/system.ts';
+import { freePort } from '../../src/local/ports.ts';
+import { removeDataDir, type System, startSystem } from '../support/system.ts';
 import { embeddedDatabaseUrl, readTruth, type Truth, type Where } from '../support/truth.ts';
 
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));

@@ -2,7 +2,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { slackExport } from '../../samples/slack/export.ts';
-import { freePort, type Part, removeDataDir, type System, startSystem, untilOver, upload } from './system.ts';
+import { freePort } from '../../src/local/ports.ts';
+import { type Part, removeDataDir, type System, startSystem, untilOver, upload } from './system.ts';
 import { contents, embeddedDatabaseUrl, readTruth, type Truth, type Where } from './truth.ts';
 
 export const RECORDS = 5_000;

@@ -1,10 +1,10 @@
 /** The whole system as a user starts it, in a data folder of its own: for tests that look at it from outside. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '../../src/local/ports.ts';
 import { readRuntime } from '../../src/local/runtime.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/local/main.ts', import.meta.url));
@@ -27,15 +27,6 @@ export interface System {
   /** Kill -9 of one part, by the process id that the system itself noted. */
   kill(part: Part): void;
   stop(): Promise<number | null>;
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  const port = typeof address === 'object' && address ? address.port : 0;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** Starts the system and waits until it says that it is ready; rejects with its output when it ends instead. */
