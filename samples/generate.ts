@@ -47,7 +47,7 @@ async function main(): Promise<void> {
     await writeFile(path, file.content);
     bytes += Buffer.byteLength(file.content);
   }
-  await writeFile(join(import.meta.dirname, 'questions.json'), `${JSON.stringify(questions(labels), null, 1)}\n`);
+  await writeFile(join(import.meta.dirname, 'questions.json'), `${JSON.stringify(questions(labels), null, 2)}\n`);
   process.stdout.write(`${files.length} files, ${bytes} bytes in samples/data\n`);
 }
 

@@ -73,6 +73,15 @@ export interface McpExposure {
   taskFrom?: string;
 }
 
+/** What a listed tool that only looks says of itself. */
+export const READ_ONLY = {
+  readOnly: true,
+  destructive: false,
+  idempotent: true,
+  openWorld: false,
+  listed: true,
+} as const;
+
 // biome-ignore lint/suspicious/noExplicitAny: the registry holds operations of every input and output type
 export type AnyOperation = Operation<any, any>;
 

@@ -1,11 +1,11 @@
 /** The worker's side of the parsing threads: one a file, kept warm between files; batches are asked for ahead of their use. */
 import { Worker } from 'node:worker_threads';
-import type { ParseLimits } from '../../parsers/contract.ts';
+import type { ParsedBatch, ParseLimits } from '../../parsers/contract.ts';
 import type { Config } from '../../schema/config.ts';
 import { Failure, type FailureCode } from '../../schema/failures.ts';
 import type { JsonObject } from '../../schema/json.ts';
 import type { Source } from '../../schema/names.ts';
-import type { EntryError, ResumePoint } from '../../schema/records.ts';
+import type { ResumePoint } from '../../schema/records.ts';
 import type { CopyRows } from '../../stores/content.ts';
 
 export interface ParserJob {
@@ -20,15 +20,9 @@ export interface ParserJob {
 }
 
 /** A parsed batch, its records already as COPY text. */
-export interface CopyBatch extends CopyRows {
+export interface CopyBatch extends CopyRows, Omit<ParsedBatch, 'account' | 'records'> {
   /** Records that the parser emitted; one id may be among them twice. */
   count: number;
-  errors: EntryError[];
-  cause: FailureCode | null;
-  resume: ResumePoint;
-  bytes_done: number;
-  bytes_total: number;
-  done: boolean;
 }
 
 export type ToThread = { job: ParserJob } | 'next';

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { ContextDocument, ProcessingStatus } from '../../schema/context.ts';
 import { readContext, readWorkflowState } from '../../services/context/context.ts';
-import { defineOperation } from '../contract.ts';
+import { defineOperation, READ_ONLY } from '../contract.ts';
 
 export const contextRead = defineOperation({
   name: 'context.read',
@@ -31,11 +31,7 @@ export const processingStatus = defineOperation({
     description:
       'Tells what is being ingested now: active files with status and progress (0–100), how many files wait, ' +
       'run and are completed, and the current phase (idle, upload, processing, indexing).',
-    readOnly: true,
-    destructive: false,
-    idempotent: true,
-    openWorld: false,
-    listed: true,
+    ...READ_ONLY,
   },
   failures: [],
   audited: false,

@@ -1,7 +1,7 @@
 /** `query.run`: search over everything ingested that the caller may see. */
 import { QueryInput, QueryOutput } from '../../schema/query.ts';
 import { search } from '../../services/search/search.ts';
-import { defineOperation } from '../contract.ts';
+import { defineOperation, READ_ONLY } from '../contract.ts';
 
 export const queryRun = defineOperation({
   name: 'query.run',
@@ -18,11 +18,7 @@ export const queryRun = defineOperation({
       'Searches everything ingested from Slack, Gong, Salesforce, Looker and HubSpot by words and meaning. ' +
       'Understands "a phrase", -without and date words such as "last week" or "in March". ' +
       'Returns results with text, matches marked, score, author, time and links; next_cursor leads on.',
-    readOnly: true,
-    destructive: false,
-    idempotent: true,
-    openWorld: false,
-    listed: true,
+    ...READ_ONLY,
   },
   failures: ['semantic_unavailable', 'unavailable'],
   audited: false,

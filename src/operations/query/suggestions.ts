@@ -3,7 +3,7 @@
 import { SuggestionsInput, SuggestionsOutput } from '../../schema/query.ts';
 import { queryOwners } from '../../services/context/visibility.ts';
 import { suggestQueries } from '../../stores/query-log.ts';
-import { defineOperation } from '../contract.ts';
+import { defineOperation, READ_ONLY } from '../contract.ts';
 
 export const querySuggestions = defineOperation({
   name: 'query.suggestions',
@@ -19,11 +19,7 @@ export const querySuggestions = defineOperation({
     description:
       'Gives at most 5 earlier queries that contain a text, in any case: the caller’s own recent ones first, ' +
       'then popular ones. Without a text it gives the latest.',
-    readOnly: true,
-    destructive: false,
-    idempotent: true,
-    openWorld: false,
-    listed: true,
+    ...READ_ONLY,
   },
   failures: [],
   audited: false,

@@ -7,11 +7,9 @@ import { cancelRun, describeRun, signalRun } from '../../services/engine.ts';
 import { changeableRun, listRuns, visibleRun, waitForRun, workflowView } from '../../services/workflows.ts';
 import { findFile } from '../../stores/files.ts';
 import { findRun } from '../../stores/runs.ts';
-import { type AnyOperation, defineOperation } from '../contract.ts';
+import { type AnyOperation, defineOperation, READ_ONLY } from '../contract.ts';
 
 const WorkflowRef = z.object({ workflow_id: z.string().min(1).max(200).describe('id of the workflow') });
-
-const READ = { readOnly: true, destructive: false, idempotent: true, openWorld: false, listed: true } as const;
 
 const list = defineOperation({
   name: 'workflows.list',
@@ -30,7 +28,7 @@ const list = defineOperation({
     tool: 'list_workflows',
     title: 'List workflows',
     description: 'Lists your durable workflows, newest first, with status and what each works on. Pages by cursor.',
-    ...READ,
+    ...READ_ONLY,
   },
   failures: ['unavailable'],
   audited: false,
@@ -52,7 +50,7 @@ const get = defineOperation({
     tool: 'get_workflow',
     title: 'Get a workflow',
     description: 'Status, times, error, pending activities and history length of one workflow by workflow_id.',
-    ...READ,
+    ...READ_ONLY,
   },
   failures: ['not_found', 'unavailable'],
   audited: false,
@@ -85,7 +83,7 @@ const wait = defineOperation({
     title: 'Wait for a workflow',
     description:
       'Waits until a workflow is over or timeout_seconds (at most 50) have passed, then returns its status; finished tells which. Call again to wait longer. Reports progress meanwhile.',
-    ...READ,
+    ...READ_ONLY,
   },
   failures: ['not_found', 'unavailable'],
   audited: false,

@@ -7,7 +7,7 @@ import type { FailureCode } from '../../schema/failures.ts';
 import type { ParseLimits, SourceParser } from '../contract.ts';
 import { type CsvDialect, decode1252, dialectOf, fieldsOf, headersOf } from './csv-row.ts';
 import type { EntryBytes, From, Item } from './item.ts';
-import { HEAD_BYTES } from './sniff.ts';
+import { headOf } from './upload.ts';
 
 const QUOTE = 0x22;
 const RETURN = 0x0d;
@@ -184,16 +184,4 @@ function decode(bytes: Buffer, ascii: boolean, dialect: CsvDialect): string | nu
   if (ascii || isAscii(bytes)) return bytes.toString('latin1');
   if (isUtf8(bytes)) return bytes.toString('utf8');
   return dialect.encoding === 'utf8' ? null : decode1252(bytes);
-}
-
-/** Always the same bytes of an entry, however its stream is cut into chunks. */
-async function headOf(bytes: EntryBytes): Promise<Buffer> {
-  const parts: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of bytes.open(0)) {
-    parts.push(chunk);
-    size += chunk.length;
-    if (size >= HEAD_BYTES) break;
-  }
-  return Buffer.concat(parts).subarray(0, HEAD_BYTES);
 }

@@ -79,7 +79,7 @@ export function checkContent(entry: Entry, head: Buffer, parser: Pick<SourcePars
   }
 }
 
-/** The first bytes of an entry, at most HEAD_BYTES. */
+/** The first bytes of an entry, at most HEAD_BYTES: always the same, however its stream is cut into chunks. */
 export async function headOf(bytes: EntryBytes): Promise<Buffer> {
   const parts: Buffer[] = [];
   let size = 0;
