@@ -1,6 +1,7 @@
 /** Removes what nothing refers to any more: broken uploads, expired keys and sessions, old events and caches. */
 import { sql } from 'kysely';
 import type { Deps } from '../../deps.ts';
+import { pruneQueryLog } from '../../stores/query-log.ts';
 import { keepAlive } from '../context.ts';
 
 const HOUR_MS = 3_600_000;
@@ -52,12 +53,12 @@ async function sweepRows(deps: Deps): Promise<number> {
     sql`DELETE FROM sessions WHERE expires_at < now()`.execute(deps.db),
     sql`DELETE FROM idempotency_keys WHERE created_at < now() - make_interval(days => 2)`.execute(deps.db),
     sql`DELETE FROM event_log WHERE created_at < now() - make_interval(days => ${days})`.execute(deps.db),
-    sql`DELETE FROM query_log WHERE at < now() - make_interval(days => ${days})`.execute(deps.db),
     sql`DELETE FROM query_cache WHERE created_at < now() - make_interval(days => 1)`.execute(deps.db),
     sql`DELETE FROM workflow_runs WHERE closed_at < now() - make_interval(days => ${days})
         AND NOT EXISTS (SELECT FROM file_imports WHERE file_imports.workflow_id = workflow_runs.workflow_id AND deleted_at IS NULL)`.execute(
       deps.db,
     ),
   ]);
-  return results.reduce((sum, result) => sum + Number(result.numAffectedRows ?? 0n), 0);
+  const queries = await pruneQueryLog(deps.db, new Date(Date.now() - days * 24 * HOUR_MS));
+  return results.reduce((sum, result) => sum + Number(result.numAffectedRows ?? 0n), queries);
 }
