@@ -8,19 +8,24 @@ import {
   constants,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { inheritedEnvironment } from '../schema/config.ts';
+import { tied } from './tied-process.ts';
 
 export const POSTGRES_USER = 'ostinato';
 /** `nobody` on Linux. Postgres refuses to run as root. */
 const NOBODY = 65_534;
+/** Between a cluster's name and the random end of its draft's. */
+const DRAFT = '.new-';
 
 /** A set of Postgres programs. */
 export interface Installation {
@@ -83,9 +88,10 @@ export async function ensureCluster({ cluster, password, installation, owner, re
     throw new Error(`${cluster} was made by Postgres ${found}; this is Postgres ${installation.major}`);
   }
   report('making the database folder');
-  const draft = `${cluster}.new`;
-  rmSync(draft, { recursive: true, force: true });
-  mkdirSync(draft, { recursive: true, mode: 0o700 });
+  removeDrafts(cluster);
+  mkdirSync(dirname(cluster), { recursive: true });
+  // A name of its own: programs of a start that was broken off may write into theirs for a moment longer.
+  const draft = mkdtempSync(`${cluster}${DRAFT}`);
   const passwordFile = `${cluster}-password.new`;
   rmSync(passwordFile, { force: true });
   writeFileSync(passwordFile, `${password}\n`, { mode: 0o400 });
@@ -122,6 +128,20 @@ export async function ensureCluster({ cluster, password, installation, owner, re
   renameSync(draft, cluster);
 }
 
+/** Removes what starts that were broken off left; one that is still written to waits for the next start. */
+function removeDrafts(cluster: string): void {
+  const parent = dirname(cluster);
+  if (!existsSync(parent)) return;
+  for (const name of readdirSync(parent)) {
+    if (!name.startsWith(`${basename(cluster)}${DRAFT}`)) continue;
+    try {
+      rmSync(join(parent, name), { recursive: true, force: true });
+    } catch {
+      // In use.
+    }
+  }
+}
+
 /** Environment in which the programs find their libraries and speak plain English. */
 export function libraryPath(installation: Installation): Record<string, string> {
   return { LC_ALL: 'C', ...(installation.lib === undefined ? {} : { LD_LIBRARY_PATH: installation.lib }) };
@@ -138,7 +158,10 @@ interface InitdbCall {
 
 function initdb({ command, args, env, owner, stdin, descriptor }: InitdbCall): Promise<void> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, {
+    // Dies with this process where the kernel can do that; the other way needs the stdin that holds the password.
+    const withUs = tied(command, args, 'SIGKILL');
+    const call = withUs.needsPipe ? { command, args } : withUs;
+    const child = spawn(call.command, call.args, {
       cwd: '/',
       env: { ...inheritedEnvironment(), ...env },
       stdio: [stdin, 'ignore', 'pipe', descriptor],

@@ -4,6 +4,7 @@ import { Connection } from '@temporalio/client';
 import { SEARCH_ATTRIBUTES } from '../schema/names.ts';
 import { freePort, withFreshPorts } from './ports.ts';
 import type { Service, Supervisor } from './supervise.ts';
+import { markDatabaseFileMade, prepareDatabaseFile } from './temporal-database.ts';
 
 /** Path below the API's address at which it shows the Web UI. */
 export const UI_PATH = '/temporal';
@@ -89,7 +90,11 @@ async function startOnPorts(options: TemporalOptions): Promise<EmbeddedTemporal>
     stopTimeoutMs: 15_000,
     readyTimeoutMs: 90_000,
     isReady: () => isServing(address, options.namespace),
+    prepare: () => {
+      if (options.databaseFile !== undefined) prepareDatabaseFile(options.databaseFile);
+    },
   });
+  if (options.databaseFile !== undefined) markDatabaseFileMade(options.databaseFile);
   await setRetention(address, options.namespace, options.retentionDays);
   return {
     address,

@@ -1,5 +1,5 @@
 /** The life of `npm start`, seen from outside: start, second start, stop, crashes, and what it refuses. */
-import { statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
@@ -191,5 +191,18 @@ describe('refusals', () => {
     expect(await started.exited).toBe(0);
     const second = room.start({ args: ['--servers-only'] });
     await second.said('ready in');
+  });
+
+  it('kill -9 while the database is made, again and again, leaves nothing in the way of the next start', async () => {
+    for (const delayMs of [0, 100, 250, 400, 600, 900]) {
+      const broken = room.start({ args: ['--servers-only'] });
+      await broken.said('making the database folder');
+      await new Promise((resolve) => setTimeout(resolve, delayMs));
+      broken.child.kill('SIGKILL');
+      await broken.exited;
+    }
+    const last = room.start({ args: ['--servers-only'] });
+    await last.said('ready in');
+    expect(readdirSync(room.dataDir).filter((name) => /new|unfinished/.test(name))).toEqual([]);
   });
 });
