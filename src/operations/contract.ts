@@ -90,7 +90,7 @@ export interface Operation<I extends z.ZodObject = z.ZodObject, O extends z.ZodT
   name: string;
   summary: string;
   /** Which room it belongs to, for `/mcp?rooms=…` and tags. */
-  room: 'ingestion' | 'query' | 'workflows' | 'access' | 'system';
+  room: 'ingestion' | 'query' | 'workflows' | 'agents' | 'tasks' | 'pipelines' | 'access' | 'system';
   permission: Permission;
   input: I;
   output: O;

@@ -3,6 +3,8 @@ import type { Role } from './names.ts';
 import type { Principal } from './principal.ts';
 
 export const PERMISSIONS = [
+  /** To ask who one is: every role has it. */
+  'self:read',
   'files:read',
   'files:write',
   'query:run',
@@ -11,18 +13,40 @@ export const PERMISSIONS = [
   'keys:manage',
   'audit:read',
   'system:read',
+  'agents:read',
+  'agents:write',
+  /** What an agent's own token may do: heartbeats, claims, callbacks. */
+  'agents:work',
+  'tasks:read',
+  'tasks:write',
+  'pipelines:read',
+  'pipelines:write',
+  'approvals:decide',
+  'credentials:manage',
 ] as const;
 export type Permission = (typeof PERMISSIONS)[number];
 
 const ALL = PERMISSIONS;
 
+const LOOK = [
+  'self:read',
+  'files:read',
+  'query:run',
+  'workflows:read',
+  'agents:read',
+  'tasks:read',
+  'pipelines:read',
+] as const;
+const WORK = [...LOOK, 'files:write', 'tasks:write', 'pipelines:write'] as const;
+const BUILD = [...WORK, 'workflows:control', 'agents:write', 'approvals:decide', 'credentials:manage'] as const;
+
 const BY_ROLE: Record<Role, readonly Permission[]> = {
   admin: ALL,
-  operator: ['files:read', 'files:write', 'query:run', 'workflows:read', 'workflows:control', 'system:read'],
-  developer: ['files:read', 'files:write', 'query:run', 'workflows:read', 'workflows:control'],
-  analyst: ['files:read', 'files:write', 'query:run', 'workflows:read'],
-  viewer: ['files:read', 'query:run', 'workflows:read'],
-  agent: ['files:read', 'query:run', 'workflows:read'],
+  operator: [...BUILD, 'system:read'],
+  developer: BUILD,
+  analyst: WORK,
+  viewer: LOOK,
+  agent: ['self:read', 'agents:work'],
 };
 
 export function permissionsOf(role: Role): readonly Permission[] {

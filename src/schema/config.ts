@@ -111,6 +111,50 @@ const ENVIRONMENT = z.object({
   INGEST_BATCH_RECORDS: integer(10_000, 2, 100_000).describe(
     'records that a kill in the middle of parsing may cost at most',
   ),
+  MAX_AGENTS: integer(100, 1, 10_000).describe('most registered agents'),
+  MAX_CONCURRENT_TASKS: integer(50, 1, 10_000).describe('most tasks that run at once, over all workers'),
+  TASK_TIMEOUT: integer(3600, 1, 604_800).describe(
+    'longest timeout of a task in seconds, and the one of tasks without',
+  ),
+  AGENT_HEARTBEAT_SECONDS: integer(15, 1, 600).describe('how often agents are asked to heartbeat; offline after four'),
+  TASKS_PER_DAY: integer(100_000, 0, 1_000_000_000).describe('tasks that one caller may submit in a day (0: no limit)'),
+  RATE_LIMIT_READ: integer(6000, 0, 10_000_000).describe(
+    'requests a minute that one caller may read with (0: no limit)',
+  ),
+  RATE_LIMIT_WRITE: integer(1200, 0, 10_000_000).describe('requests a minute that one caller may change things with'),
+  RATE_LIMIT_SEARCH: integer(600, 0, 10_000_000).describe('searches a minute of one caller'),
+  RATE_LIMIT_AGENT: integer(6000, 0, 10_000_000).describe('heartbeats, claims and callbacks a minute of one agent'),
+  WS_MAX_CONNECTIONS: integer(2000, 1, 100_000).describe('open WebSockets in one process'),
+  WS_MAX_PER_CALLER: integer(50, 1, 100_000).describe('open WebSockets of one caller in one process'),
+  JWT_ISSUER: url(['http:', 'https:']).describe('issuer whose tokens are accepted besides our own'),
+  JWT_AUDIENCE: z.string().min(1).optional().describe('audience that tokens of JWT_ISSUER must name'),
+  JWT_JWKS_URL: url(['http:', 'https:']).describe('keys of JWT_ISSUER; found by its discovery document when absent'),
+  JWT_ROLE_CLAIM: z
+    .string()
+    .min(1)
+    .default('role')
+    .describe('claim of JWT_ISSUER that holds the role or a list of them'),
+  FLASK_API_URL: url(['http:', 'https:']).describe('user service that verifies tokens at /api/auth/verify'),
+  INTROSPECTION_URL: url(['http:', 'https:']).describe('RFC 7662 address that verifies tokens'),
+  INTROSPECTION_CLIENT_ID: z.string().min(1).optional().describe('client of INTROSPECTION_URL'),
+  INTROSPECTION_CLIENT_SECRET: z.string().min(1).optional().describe('secret of that client'),
+  SMTP_URL: url(['smtp:', 'smtps:']).describe('mail server for notifications'),
+  MAIL_FROM: z.string().min(3).default('ostinato@localhost').describe('sender of mail'),
+  TLS_CERT: z.string().min(1).optional().describe('PEM file with the certificate chain; the API speaks TLS with it'),
+  TLS_KEY: z.string().min(1).optional().describe('PEM file with the key of TLS_CERT'),
+  TLS_CA: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('PEM file with authorities to trust towards Postgres, Redis, S3, Weaviate and Temporal'),
+  TEMPORAL_TLS_CERT: z.string().min(1).optional().describe('PEM file with the client certificate for Temporal'),
+  TEMPORAL_TLS_KEY: z.string().min(1).optional().describe('PEM file with the key of TEMPORAL_TLS_CERT'),
+  AUDIT_RETENTION_DAYS: integer(365, 1, 36_500).describe('days that the audit log is kept'),
+  EVENT_RETENTION_DAYS: integer(30, 1, 3650).describe('days that events can be resumed from'),
+  STAGE_MEMORY_MB: integer(1024, 64, 1_048_576).describe('memory of one pipeline stage'),
+  STAGE_TEMP_MB: integer(10_240, 1, 10_485_760).describe('temporary space of one pipeline stage'),
+  STAGE_THREADS: integer(2, 1, 256).describe('threads of one pipeline stage'),
+  STAGE_CONCURRENCY: integer(2, 1, 64).describe('pipeline stages that one worker runs at once'),
   OSTINATO_URL: url(['http:', 'https:']).describe('client: address of the API that the command line talks to'),
   OSTINATO_API_KEY: z.string().min(1).optional().describe('client: key that the command line signs in with'),
   OSTINATO_COMPONENT_TIMEOUT: integer(1200, 10, 7200).describe('seconds that getting one component may take'),

@@ -2,13 +2,15 @@
 import { jwtVerify } from 'jose';
 import { z } from 'zod';
 import { ROLES } from '../../schema/names.ts';
-import type { Principal } from '../../schema/principal.ts';
+import { GRANT_KINDS, type Principal } from '../../schema/principal.ts';
 import { refused } from './refused.ts';
 
 const CLOCK_SKEW_SECONDS = 30;
 
 export const GrantShape = z.object({
-  resource: z.string().regex(/^(file|owner|workflow):.{1,200}$/, 'must be file:<id>, owner:<id> or workflow:<id>'),
+  resource: z
+    .string()
+    .regex(new RegExp(`^(${GRANT_KINDS.join('|')}):.{1,200}$`), `must be <kind>:<id>, of ${GRANT_KINDS.join(', ')}`),
   access: z.enum(['read', 'write']),
 });
 
