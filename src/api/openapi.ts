@@ -89,7 +89,7 @@ function describe(operation: AnyOperation, http: HttpExposure, components: JsonO
       ...(operation.statusOf ? { '2XX': success({ description: 'as above' }) } : {}),
       ...problems(codes),
     },
-    'x-permission': operation.permission,
+    'x-permission': [operation.permission].flat().join(' or '),
   };
 }
 

@@ -91,7 +91,8 @@ export interface Operation<I extends z.ZodObject = z.ZodObject, O extends z.ZodT
   summary: string;
   /** Which room it belongs to, for `/mcp?rooms=…` and tags. */
   room: 'ingestion' | 'query' | 'workflows' | 'agents' | 'tasks' | 'pipelines' | 'access' | 'system';
-  permission: Permission;
+  /** Of several any one is enough; `run` then tells the callers apart. */
+  permission: Permission | readonly Permission[];
   input: I;
   output: O;
   http?: HttpExposure;

@@ -25,7 +25,7 @@ export async function invoke(
   let resource: string | null = null;
   try {
     if (!mayDo(principal, operation.permission)) {
-      throw new Failure('forbidden', `Role ${principal.role} lacks ${operation.permission}`);
+      throw new Failure('forbidden', `Role ${principal.role} lacks ${[operation.permission].flat().join(' or ')}`);
     }
     const input = parseInput(operation.input, raw);
     resource = resourceOf(input);

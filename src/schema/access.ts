@@ -58,8 +58,10 @@ export function covers(role: Role, other: Role): boolean {
   return BY_ROLE[other].every((permission) => BY_ROLE[role].includes(permission));
 }
 
-export function mayDo(principal: Principal, permission: Permission): boolean {
-  return BY_ROLE[principal.role].includes(permission);
+/** Of several permissions any one is enough. */
+export function mayDo(principal: Principal, permission: Permission | readonly Permission[]): boolean {
+  const wanted = typeof permission === 'string' ? [permission] : permission;
+  return wanted.some((one) => BY_ROLE[principal.role].includes(one));
 }
 
 /** Owners whose resources the caller sees in lists and searches; `null` means all of them. */

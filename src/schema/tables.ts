@@ -5,10 +5,11 @@ import type { JsonObject } from './json.ts';
 import type { ContentType, EventName, FileStatus, Phase, Role, Source, WorkflowType } from './names.ts';
 import type { Grant } from './principal.ts';
 import type { EntryError, ResumePoint } from './records.ts';
+import type { ControlTables } from './tables-control.ts';
 
 /** jsonb: read as a value, written as JSON text, so that an array never turns into a Postgres array. */
-type Jsonb<T> = ColumnType<T, string, string>;
-type JsonbWithDefault<T> = ColumnType<T, string | undefined, string>;
+export type Jsonb<T> = ColumnType<T, string, string>;
+export type JsonbWithDefault<T> = ColumnType<T, string | undefined, string>;
 type Created = Generated<Date>;
 
 export interface FailureRecord {
@@ -28,7 +29,7 @@ export interface Checkpoint {
 
 export type RunStatus = 'pending' | 'running' | 'completed' | 'failed' | 'cancelled' | 'terminated' | 'timed_out';
 
-export interface Tables {
+export interface Tables extends ControlTables {
   installation: {
     only_row: Generated<boolean>;
     installation_id: Generated<string>;
@@ -158,4 +159,8 @@ export interface Tables {
     cache_hit: boolean;
     at: Created;
   };
+  /** `expire`: milliseconds since the epoch. */
+  rate_limits: { key: string; points: Generated<number>; expire: string | null };
+  /** `day`: a date in UTC, written as text. */
+  quotas: { principal_id: string; kind: string; day: ColumnType<Date, string, string>; used: string | number };
 }

@@ -1,7 +1,11 @@
 /** The one list of migrations, oldest first. Never edit one that has landed; add the next. */
 import type { Kysely } from 'kysely';
 import { up as ingestion } from './0001_ingestion.ts';
+import { up as control } from './0002_control.ts';
+import { up as limits } from './0004_limits.ts';
 
 export const MIGRATIONS: { name: string; up(db: Kysely<never>): Promise<void> }[] = [
   { name: '0001_ingestion', up: ingestion },
+  { name: '0002_control', up: control },
+  { name: '0004_limits', up: limits },
 ];
