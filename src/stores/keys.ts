@@ -79,3 +79,15 @@ export async function revokeKey(db: Db, keyId: string): Promise<ShownKey | undef
 export async function touchKey(db: Db, keyId: string): Promise<void> {
   await db.updateTable('api_keys').set({ last_used_at: new Date() }).where('key_id', '=', keyId).execute();
 }
+
+/** Revokes every live key of this role and principal; resolves with how many. */
+export async function revokeKeysOf(db: Db | Trx, role: KeyRow['role'], principalId: string): Promise<number> {
+  const result = await db
+    .updateTable('api_keys')
+    .set((eb) => ({ revoked_at: eb.fn<Date>('now') }))
+    .where('role', '=', role)
+    .where('principal_id', '=', principalId)
+    .where('revoked_at', 'is', null)
+    .executeTakeFirst();
+  return Number(result.numUpdatedRows);
+}
