@@ -10,9 +10,23 @@ export interface Metrics {
   records: Counter<'source'>;
   ingestErrors: Counter<'source'>;
   activeStreams: Gauge;
+  /** Seconds from the first attempt's start to the end of a task; observed by whoever commits the end. */
+  taskSeconds: Histogram<'type' | 'outcome'>;
+  /** Pipeline runs that ended; counted by whoever commits the end. */
+  pipelineRuns: Counter<'outcome'>;
+  /** Seconds that a stage of a pipeline took, waiting for approval aside. */
+  stageSeconds: Histogram<'type' | 'outcome'>;
+  /** Failures by code, and where they were met: the room of an operation, `tasks`, `pipelines`. */
+  failures: Counter<'room' | 'code'>;
+  /** Open WebSockets of this process. */
+  openSockets: Gauge;
+  /** Calls that were refused because a caller had used up a limit. */
+  rateLimited: Counter<'class'>;
 }
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+/** Work, from what an agent answers at once to the longest that may run. */
+const WORK_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14_400];
 
 export function createMetrics(): Metrics {
   const registry = new Registry();
@@ -59,5 +73,38 @@ export function createMetrics(): Metrics {
       registers,
     }),
     activeStreams: new Gauge({ name: 'ostinato_event_streams', help: 'Open event streams', registers }),
+    taskSeconds: new Histogram({
+      name: 'ostinato_task_seconds',
+      help: 'Time a task took, by type and outcome (completed, failed, cancelled)',
+      labelNames: ['type', 'outcome'],
+      buckets: WORK_SECONDS,
+      registers,
+    }),
+    pipelineRuns: new Counter({
+      name: 'ostinato_pipeline_runs_total',
+      help: 'Pipeline runs by outcome (completed, failed, cancelled)',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    stageSeconds: new Histogram({
+      name: 'ostinato_stage_seconds',
+      help: 'Time a stage of a pipeline took, by type and outcome',
+      labelNames: ['type', 'outcome'],
+      buckets: WORK_SECONDS,
+      registers,
+    }),
+    failures: new Counter({
+      name: 'ostinato_failures_total',
+      help: 'Failures by code and by the room they were met in',
+      labelNames: ['room', 'code'],
+      registers,
+    }),
+    openSockets: new Gauge({ name: 'ostinato_open_sockets', help: 'Open WebSockets', registers }),
+    rateLimited: new Counter({
+      name: 'ostinato_rate_limited_total',
+      help: 'Calls refused because the caller had used up a limit of its minute',
+      labelNames: ['class'],
+      registers,
+    }),
   };
 }
