@@ -3,6 +3,7 @@ import type { ColumnType, Generated, GeneratedAlways } from 'kysely';
 import type { FailureCode } from './failures.ts';
 import type { JsonObject } from './json.ts';
 import type { ContentType, EventName, FileStatus, Phase, Role, Source, WorkflowType } from './names.ts';
+import type { OutboundConfig, OutboundKind } from './outbound.ts';
 import type { Grant } from './principal.ts';
 import type { EntryError, ResumePoint } from './records.ts';
 import type { ControlTables } from './tables-control.ts';
@@ -158,6 +159,16 @@ export interface Tables extends ControlTables {
     response_time_ms: number;
     cache_hit: boolean;
     at: Created;
+  };
+  outbound_credentials: {
+    credential_id: Generated<string>;
+    owner: string;
+    name: string;
+    kind: OutboundKind;
+    config: JsonbWithDefault<OutboundConfig>;
+    sealed: Buffer;
+    created_at: Created;
+    updated_at: Created;
   };
   /** `expire`: milliseconds since the epoch. */
   rate_limits: { key: string; points: Generated<number>; expire: string | null };
