@@ -35,6 +35,9 @@ export interface Tables extends ControlTables {
     only_row: Generated<boolean>;
     installation_id: Generated<string>;
     engine_id: string | null;
+    /** Position of the newest event that retention removed. */
+    events_pruned_xid: Generated<string>;
+    events_pruned_seq: Generated<string>;
     created_at: Created;
   };
   api_keys: {

@@ -4,10 +4,12 @@ import { up as ingestion } from './0001_ingestion.ts';
 import { up as control } from './0002_control.ts';
 import { up as credentials } from './0003_credentials.ts';
 import { up as limits } from './0004_limits.ts';
+import { up as eventHorizon } from './0005_event_horizon.ts';
 
 export const MIGRATIONS: { name: string; up(db: Kysely<never>): Promise<void> }[] = [
   { name: '0001_ingestion', up: ingestion },
   { name: '0002_control', up: control },
   { name: '0003_credentials', up: credentials },
   { name: '0004_limits', up: limits },
+  { name: '0005_event_horizon', up: eventHorizon },
 ];
