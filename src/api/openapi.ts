@@ -155,7 +155,7 @@ function otherRoutes(components: JsonObject): Record<string, JsonObject> {
         responses: {
           '200': {
             description: 'id, name and data of each event as it is committed',
-            content: { 'text/event-stream': { schema: { type: 'string' } } },
+            content: { 'text/event-stream': {} },
           },
           ...problems(COMMON),
         },

@@ -91,6 +91,16 @@ export const REDIS: Component = {
   advice: 'install redis-server',
 };
 
+/** Makes requests from an OpenAPI document, for tests. */
+export const SCHEMATHESIS: Component = {
+  name: 'schemathesis',
+  version: '4.32.5',
+  onPath: [],
+  check: { args: ['--version'], accepts: (output) => output.includes('4.32.5') },
+  pip: { requirement: 'schemathesis==4.32.5', module: 'schemathesis.cli' },
+  advice: 'install Python 3.10 or newer with pip',
+};
+
 function atLeast(found: RegExpExecArray | null, [major, minor]: readonly [number, number]): boolean {
   if (found === null) return false;
   const [foundMajor, foundMinor] = [Number(found[1]), Number(found[2])];

@@ -14,13 +14,15 @@ export interface Component {
   go?: { module: string; program: string };
   /** `group:name:version` of a Java program in Maven, and its main class. */
   maven?: { artifact: string; main: string };
+  /** Requirement of pip with its version, and the module that `python3 -m` runs. */
+  pip?: { requirement: string; module: string };
   /** Debian package that holds it. */
   apt?: string;
   /** What a person can do when nothing worked. */
   advice: string;
 }
 
-export type Origin = 'PATH' | 'cache' | 'download' | 'build' | 'maven' | 'apt';
+export type Origin = 'PATH' | 'cache' | 'download' | 'build' | 'maven' | 'pip' | 'apt';
 
 export interface Resolved {
   path: string;

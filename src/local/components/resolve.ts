@@ -5,6 +5,7 @@ import { lock } from '../../../bin/lock.js';
 import type { Component, Resolved, ResolveOptions } from './contract.ts';
 import { mavenJars } from './maven.ts';
 import { aptInstall, download, goBuild } from './obtain.ts';
+import { pipPackages } from './pip.ts';
 import { runToEnd } from './process.ts';
 
 /**
@@ -81,6 +82,7 @@ async function obtain(component: Component, options: ResolveOptions): Promise<Re
     { origin: 'download', get: () => download(component, draft, options) },
     { origin: 'build', get: () => goBuild(component, draft, options) },
     { origin: 'maven', get: () => mavenJars(component, draft, options) },
+    { origin: 'pip', get: () => pipPackages(component, draft, options) },
     { origin: 'apt', get: () => aptInstall(component, options) },
   ] as const;
   try {

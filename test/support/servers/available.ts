@@ -3,6 +3,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   REDIS,
+  SCHEMATHESIS,
   TEMPORAL,
   TEMPORAL_SERVER,
   TEMPORAL_SQL_TOOL,
@@ -22,6 +23,7 @@ export const SERVERS = {
   redis: [REDIS],
   'temporal-server': [TEMPORAL_SERVER, TEMPORAL_SQL_TOOL],
   'temporal-test-server': [TEMPORAL_TEST_SERVER],
+  schemathesis: [SCHEMATHESIS],
 } as const satisfies Record<string, readonly Component[]>;
 export type ServerName = keyof typeof SERVERS | 'postgres';
 
