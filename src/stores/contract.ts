@@ -12,6 +12,10 @@ export interface ObjectStore extends Pingable {
   readonly bucket: string;
   /** Stores the whole stream or nothing: the object is visible only when `body` has ended without an error. */
   put(key: string, body: AsyncIterable<Uint8Array> | Uint8Array): Promise<{ size: number }>;
+  /** Takes over a finished file, which is gone afterwards: a rename where that is possible. Otherwise like `put`. */
+  putFile(key: string, file: string): Promise<{ size: number }>;
+  /** The file that holds the object, to read in place; null where objects are no files here. Throws like `get`. */
+  localFile(key: string): Promise<string | null>;
   /** Throws Failure('not_found') when absent. `range` is `[start, end)`. */
   get(key: string, range?: { start: number; end: number }): Promise<AsyncIterable<Buffer>>;
   stat(key: string): Promise<{ size: number; modified: Date } | null>;

@@ -1,22 +1,11 @@
 /** Objects as files below one folder: an object appears by a rename, so it is whole or absent. */
 import { randomUUID } from 'node:crypto';
-import { constants, mkdirSync, realpathSync } from 'node:fs';
-import {
-  access,
-  type FileHandle,
-  lstat,
-  mkdir,
-  open,
-  readdir,
-  realpath,
-  rename,
-  rm,
-  rmdir,
-  stat,
-} from 'node:fs/promises';
+import { constants, createReadStream, mkdirSync, realpathSync } from 'node:fs';
+import { access, lstat, mkdir, open, readdir, realpath, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { Failure } from '../../schema/failures.ts';
 import type { ObjectStore } from '../contract.ts';
+import { syncFile, syncFolder, writeAll } from './folder-write.ts';
 import { checkBucket, checkPrefix, checkRange, keyParts, missing } from './keys.ts';
 
 const READ_CHUNK = 256 * 1024;
@@ -128,6 +117,25 @@ export function folderStore(options: { root: string; bucket: string }): ObjectSt
       }
     },
 
+    async putFile(key, file) {
+      keyParts(key);
+      const size = await syncFile(file);
+      try {
+        await place(file, key);
+      } catch (error) {
+        if (!hasCode(error, 'EXDEV')) throw error;
+        await store.put(key, createReadStream(file));
+        await rm(file, { force: true });
+      }
+      return { size };
+    },
+
+    async localFile(key) {
+      const found = await lstatObject(key);
+      if (!found) throw missing(key);
+      return found.file;
+    },
+
     async get(key, range) {
       if (range) checkRange(range);
       const found = await lstatObject(key);
@@ -223,37 +231,6 @@ async function* read(file: string, key: string, range?: { start: number; end: nu
       position += bytesRead;
       yield buffer.subarray(0, bytesRead);
     }
-  } finally {
-    await handle.close();
-  }
-}
-
-async function writeAll(file: string, body: AsyncIterable<Uint8Array> | Uint8Array): Promise<number> {
-  const handle = await open(file, 'wx', 0o600);
-  try {
-    let size = 0;
-    if (body instanceof Uint8Array) size = await writeChunk(handle, body);
-    else for await (const chunk of body) size += await writeChunk(handle, chunk);
-    await handle.sync();
-    return size;
-  } finally {
-    await handle.close();
-  }
-}
-
-async function writeChunk(handle: FileHandle, chunk: Uint8Array): Promise<number> {
-  for (let written = 0; written < chunk.byteLength; ) {
-    written += (await handle.write(chunk, written, chunk.byteLength - written)).bytesWritten;
-  }
-  return chunk.byteLength;
-}
-
-/** Without this a power cut may forget the rename. Not every platform can open a folder; there it is left out. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r').catch(() => null);
-  if (!handle) return;
-  try {
-    await handle.sync().catch(() => undefined);
   } finally {
     await handle.close();
   }

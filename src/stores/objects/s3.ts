@@ -1,5 +1,7 @@
 /** Objects in any S3 server: streams go up in bounded parts, and an upload that fails leaves nothing. */
 
+import { createReadStream } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import {
   AbortMultipartUploadCommand,
@@ -19,6 +21,7 @@ import { Failure } from '../../schema/failures.ts';
 import type { ObjectStore } from '../contract.ts';
 import { checkBucket, checkPrefix, checkRange, keyParts, missing } from './keys.ts';
 import { copyInParts } from './s3-copy.ts';
+import { explain, isStatus } from './s3-errors.ts';
 
 /** Two parts in flight: 16 MiB a put at most, and 10,000 parts (S3's limit) reach 80 GB. */
 const PART_BYTES = 8 * 1024 * 1024;
@@ -144,7 +147,7 @@ export function s3Store(options: S3Options): ObjectStore {
     if (first) throw new Failure('unavailable', `Object ${first.Key} was not deleted: ${first.Code}`);
   }
 
-  return {
+  const store: ObjectStore = {
     kind: 's3',
     bucket,
 
@@ -178,6 +181,17 @@ export function s3Store(options: S3Options): ObjectStore {
         throw explain(error, endpoint);
       });
       return { size };
+    },
+
+    async putFile(key, file) {
+      const stored = await store.put(key, createReadStream(file));
+      await rm(file, { force: true });
+      return stored;
+    },
+
+    async localFile(key) {
+      if (!(await head(key))) throw missing(key);
+      return null;
     },
 
     async get(key, range) {
@@ -258,41 +272,5 @@ export function s3Store(options: S3Options): ObjectStore {
       client.destroy();
     },
   };
-}
-
-function statusOf(error: unknown): number | undefined {
-  const metadata = error instanceof Error && '$metadata' in error ? error.$metadata : undefined;
-  const status =
-    typeof metadata === 'object' && metadata && 'httpStatusCode' in metadata ? metadata.httpStatusCode : undefined;
-  return typeof status === 'number' ? status : undefined;
-}
-
-function isStatus(error: unknown, status: number): boolean {
-  return statusOf(error) === status;
-}
-
-const UNREACHABLE = /ECONNREFUSED|ECONNRESET|ENOTFOUND|EHOSTUNREACH|ETIMEDOUT|EPIPE|TimeoutError|AbortError/;
-
-/** The SDK hangs the whole exchange on its errors, signatures included: only the words go on. */
-function plain(error: Error): Error {
-  return new Error(`${error.name}: ${error.message}`);
-}
-
-/** What the server or the network did, as a Failure; what the caller's own stream threw stays as it is. */
-function explain(error: unknown, endpoint: string): unknown {
-  if (!(error instanceof Error) || error instanceof Failure) return error;
-  const host = new URL(endpoint).host;
-  const status = statusOf(error);
-  if (status === 401 || status === 403) {
-    return new Failure('unavailable', `The object store at ${host} refuses the credentials (${error.name})`, {
-      cause: plain(error),
-    });
-  }
-  const code = 'code' in error ? String(error.code) : '';
-  if ((status !== undefined && status >= 500) || UNREACHABLE.test(`${error.name} ${code}`)) {
-    return new Failure('unavailable', `The object store at ${host} does not answer (${code || error.name})`, {
-      cause: plain(error),
-    });
-  }
-  return error;
+  return store;
 }

@@ -1,5 +1,8 @@
 /** The contract of ObjectStore as tests, run over every implementation. */
 import { randomBytes } from 'node:crypto';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { ObjectStore } from '../../../src/stores/contract.ts';
 
@@ -102,6 +105,29 @@ export function objectStoreContract(name: string, open: () => Promise<ObjectStor
       await store.move('to/y', 'to/y');
       expect((await readAll(store, 'to/y')).toString()).toBe('moved');
       await expect(store.move('from/x', 'to/z')).rejects.toMatchObject({ code: 'not_found' });
+    });
+
+    test('takes over a finished file, and hands out files to read in place where it has them', async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'objects-put-'));
+      const bytes = randomBytes(300_001);
+      for (const round of ['new', 'replaced']) {
+        const file = join(folder, round);
+        await writeFile(file, bytes);
+        expect(await store.putFile('taken/over', file)).toEqual({ size: bytes.length });
+        expect((await readAll(store, 'taken/over')).equals(bytes)).toBe(true);
+        expect(await readdir(folder)).toEqual([]);
+      }
+      const local = await store.localFile('taken/over');
+      expect(local === null).toBe(store.kind !== 'folder');
+      if (local !== null) expect((await readFile(local)).equals(bytes)).toBe(true);
+      await expect(store.localFile('taken/absent')).rejects.toMatchObject({ code: 'not_found' });
+      const kept = join(folder, 'kept');
+      await writeFile(kept, 'x');
+      await expect(store.putFile('../away', kept)).rejects.toMatchObject({ code: 'invalid_input' });
+      expect(await readdir(folder)).toEqual(['kept']);
+      await expect(store.putFile('taken/from-nowhere', join(folder, 'absent'))).rejects.toThrow('ENOENT');
+      expect(await store.stat('taken/from-nowhere')).toBeNull();
+      await rm(folder, { recursive: true });
     });
 
     test('refuses keys that could lead elsewhere', async () => {
