@@ -1,0 +1,154 @@
+/** Which agent does a task: who can, who has room, and who is the least busy. */
+import { type RawBuilder, sql } from 'kysely';
+import type { AgentStatus, TaskType } from '../schema/names.ts';
+import type { AgentEndpoints } from '../schema/tables-control.ts';
+import type { Db, Trx } from './database.ts';
+
+export interface AgentNeed {
+  /** All of them must be had; when there are none, the task's type says what is needed. */
+  capabilities: string[];
+  type: TaskType;
+  /** Agents that tried before: taken again only when nobody else could ever do it. */
+  exclude: string[];
+}
+
+export interface AgentChoice {
+  agent_id: string;
+  owner: string;
+  name: string;
+  mode: 'push' | 'pull' | 'mcp';
+  endpoints: AgentEndpoints;
+  /** Name of the owner's credential that calls to it carry. */
+  credential: string | null;
+  max_concurrency: number;
+  /** Tasks it could take besides the ones it has. */
+  free: number;
+}
+
+/** A capability that stands for every type of task. */
+const ANY_TYPE = 'task-execution';
+
+/** By which capabilities an agent can do a task that names none: its type, and the words of seed 001 for it. */
+export const TYPE_CAPABILITIES: Record<TaskType, readonly string[]> = {
+  'data-ingestion': ['data-ingestion', 'ingestion'],
+  transformation: ['transformation', 'data-transformation'],
+  analysis: ['analysis', 'data-analysis'],
+  validation: ['validation', 'data-validation'],
+  processing: ['processing', 'data-processing'],
+  output: ['output', 'output-generation'],
+};
+
+/** Statuses in which an agent is given work. */
+const AT_WORK = ['active', 'degraded'] as const satisfies readonly AgentStatus[];
+
+/** What the fragments below ask of a task: columns of a joined table, or values. */
+export interface NeedSql {
+  capabilities: RawBuilder<string[]>;
+  type: RawBuilder<string>;
+  exclude: RawBuilder<string[]>;
+}
+
+/** The need of a task's own row, under the name that it has in the query. */
+export function needOfTask(alias: string): NeedSql {
+  const column = <T>(name: string) => sql<T>`${sql.ref(`${alias}.${name}`)}`;
+  return { capabilities: column('capabilities'), type: column('type'), exclude: column('excluded_agents') };
+}
+
+function needOf(need: AgentNeed): NeedSql {
+  return {
+    capabilities: sql`${need.capabilities}::text[]`,
+    type: sql`${need.type}::text`,
+    exclude: sql`${need.exclude}::text[]`,
+  };
+}
+
+const textArray = (words: readonly string[]) => sql`ARRAY[${sql.join(words.map((word) => sql.lit(word)))}]::text[]`;
+
+function wordsOf(type: RawBuilder<string>, more: readonly string[] = []): RawBuilder<string[]> {
+  const cases = Object.entries(TYPE_CAPABILITIES).map(
+    ([name, words]) => sql`WHEN ${sql.lit(name)} THEN ${textArray([...words, ...more])}`,
+  );
+  return sql<string[]>`CASE ${type} ${sql.join(cases, sql` `)} ELSE '{}'::text[] END`;
+}
+
+/**
+ * Whether the agent of this alias has what the need asks for. A validator has validation by its type and does nothing
+ * else that it does not name; an orchestrator has orchestration by its type and does only what asks for that.
+ */
+export function isCapable(agent: string, need: NeedSql): RawBuilder<boolean> {
+  const has = sql.ref(`${agent}.capabilities`);
+  const type = sql.ref(`${agent}.type`);
+  const orchestration = textArray(['orchestration']);
+  return sql<boolean>`CASE
+    WHEN cardinality(${need.capabilities}) > 0 THEN
+      (${type} <> 'orchestrator' OR ${need.capabilities} @> ${orchestration})
+      AND ${has} || CASE ${type} WHEN 'orchestrator' THEN ${orchestration}
+        WHEN 'validator' THEN ${textArray(TYPE_CAPABILITIES.validation)} ELSE '{}'::text[] END @> ${need.capabilities}
+    WHEN ${type} = 'orchestrator' THEN false
+    WHEN ${type} = 'validator' THEN ${need.type} = 'validation' OR ${has} && (${wordsOf(need.type)})
+    ELSE ${has} && (${wordsOf(need.type, [ANY_TYPE])}) END`;
+}
+
+/** Whether the agent of this alias is there and takes work. */
+export function isAtWork(agent: string): RawBuilder<boolean> {
+  const column = (name: string) => sql.ref(`${agent}.${name}`);
+  return sql<boolean>`(${column('deleted_at')} IS NULL AND NOT ${column('draining')}
+    AND ${column('status')} IN (${sql.join(AT_WORK.map((status) => sql.lit(status)))}))`;
+}
+
+/** Whether somebody else could do it, or the agent of this alias did not try before. */
+function isFresh(agent: string, need: NeedSql): RawBuilder<boolean> {
+  return sql<boolean>`(${sql.ref(`${agent}.agent_id`)} <> ALL(${need.exclude}) OR NOT EXISTS (
+    SELECT FROM agents AS others WHERE others.agent_id <> ALL(${need.exclude})
+      AND ${isAtWork('others')} AND ${isCapable('others', need)}))`;
+}
+
+/**
+ * Whether the agent of this alias may do the task: capable, at work, and not one of those that tried before, unless
+ * nobody else could. It says nothing about room. For a claim: join `agents` to `tasks` on it with `needOfTask('tasks')`.
+ */
+export function mayDoTask(agent: string, need: NeedSql): RawBuilder<boolean> {
+  return sql<boolean>`(${isAtWork(agent)} AND ${isCapable(agent, need)} AND ${isFresh(agent, need)})`;
+}
+
+/** How many tasks each agent has; joins as `busy (agent_id, running)`. */
+export const busyAgents = sql`(SELECT assigned_agent AS agent_id, count(*)::int AS running FROM tasks
+  WHERE slot AND assigned_agent IS NOT NULL GROUP BY assigned_agent)`;
+
+/** `push`, `mcp` or `pull`, by the endpoints that the agent of this alias has. */
+function modeOf(agent: string): RawBuilder<AgentChoice['mode']> {
+  const endpoints = sql.ref(`${agent}.endpoints`);
+  return sql<AgentChoice['mode']>`CASE WHEN ${endpoints} ? 'task' THEN 'push' WHEN ${endpoints} ? 'mcp' THEN 'mcp'
+    ELSE 'pull' END`;
+}
+
+/**
+ * The agent to hand a task to, or null when none of those that are called has room. Active ones before degraded ones,
+ * validators first for validation, then the least load for its size: the share of its places that are taken and the
+ * load it tells, over its processors (`resources.cpu`, 1 unless told). Ties at random. Two callers at once may choose
+ * the same last place: hold the lock of admissions.
+ */
+export async function chooseAgent(trx: Trx | Db, need: AgentNeed): Promise<AgentChoice | null> {
+  const wanted = needOf(need);
+  const found = await sql<AgentChoice>`
+    SELECT a.agent_id, a.owner, a.name, ${modeOf('a')} AS mode, a.endpoints, a.credential, a.max_concurrency,
+      a.max_concurrency - coalesce(busy.running, 0) AS free
+    FROM agents AS a LEFT JOIN ${busyAgents} AS busy ON busy.agent_id = a.agent_id
+    WHERE coalesce(busy.running, 0) < a.max_concurrency AND ${modeOf('a')} <> 'pull' AND ${mayDoTask('a', wanted)}
+    ORDER BY a.status = 'degraded',
+      ${wanted.type} = 'validation' AND a.type <> 'validator',
+      (coalesce(busy.running, 0) + a.current_load * a.max_concurrency)
+        / (a.max_concurrency * CASE WHEN jsonb_typeof(a.resources -> 'cpu') = 'number'
+             THEN greatest((a.resources ->> 'cpu')::double precision, 0.01) ELSE 1 END),
+      random()
+    LIMIT 1`.execute(trx);
+  return found.rows[0] ?? null;
+}
+
+/** Whether any agent at work, busy or not, of whatever mode, could do it. */
+export async function fits(trx: Trx | Db, need: Omit<AgentNeed, 'exclude'>): Promise<boolean> {
+  const wanted = needOf({ ...need, exclude: [] });
+  const found = await sql<{ fits: boolean }>`
+    SELECT EXISTS (SELECT FROM agents AS a WHERE ${isAtWork('a')} AND ${isCapable('a', wanted)}) AS fits`.execute(trx);
+  return found.rows[0]?.fits ?? false;
+}
