@@ -88,7 +88,7 @@ describe('what is refused, with its place', () => {
 
   test('nesting without an end', () => {
     expect(faultsOf('['.repeat(30_000))).toEqual(['p.yaml:1:1: nested too deep']);
-    expect(faultsOf(`{"a":`.repeat(9_000) + '1' + '}'.repeat(9_000), 'p.json')).toEqual([
+    expect(faultsOf(`${'{"a":'.repeat(9_000)}1${'}'.repeat(9_000)}`, 'p.json')).toEqual([
       'p.json:1:1: nested too deep',
     ]);
   });
