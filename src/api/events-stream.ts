@@ -3,11 +3,13 @@ import type { Hono } from 'hono';
 import { z } from 'zod';
 import type { Metrics } from '../metrics.ts';
 import { parseInput } from '../operations/invoke.ts';
-import { mayDo, visibleOwners } from '../schema/access.ts';
+import { mayDo } from '../schema/access.ts';
 import { Failure } from '../schema/failures.ts';
+import { EventSeq, LiveFilters } from '../schema/live.ts';
 import { EVENT_NAMES } from '../schema/names.ts';
-import type { Principal } from '../schema/principal.ts';
 import type { EventHub, Subscription } from '../services/event-hub.ts';
+import { toEventFilter, visibleTo } from '../services/events/view.ts';
+import { parsePosition } from '../stores/event-position.ts';
 import type { LoggedEvent } from '../stores/events.ts';
 import type { ApiEnv } from './context.ts';
 import { problem } from './problems.ts';
@@ -20,13 +22,15 @@ const HEARTBEAT_MS = 15_000;
 const SLOW_READER_MS = 30_000;
 
 export const EventsQuery = z.object({
-  after: z
-    .string()
-    .regex(/^(0|\d{1,20}-\d{1,19})$/, 'must be the id of an event, or 0 for the beginning')
-    .optional()
-    .describe('begin after this event; 0 begins at the oldest, absent begins now. `Last-Event-ID` goes before it'),
+  after: EventSeq.optional().describe(
+    'begin after this event; 0 begins at the oldest, absent begins now. `Last-Event-ID` goes before it. When events after it are gone already, the stream begins with `event: resume_gap` and goes on from the oldest',
+  ),
   names: z.array(z.enum(EVENT_NAMES)).optional().describe('only these events, separated by commas'),
   file_id: z.uuid().optional().describe('only events about this file'),
+  task_id: LiveFilters.shape.task_id.describe('only events about this task'),
+  agent_id: LiveFilters.shape.agent_id.describe('only events about this agent'),
+  pipeline_id: LiveFilters.shape.pipeline_id.describe('only progress of runs of this pipeline'),
+  run_id: LiveFilters.shape.run_id.describe('only events about this run of a pipeline'),
 });
 
 export interface EventStreamOptions {
@@ -48,11 +52,11 @@ export function mountEvents(app: Hono<ApiEnv>, options: EventStreamOptions): voi
     const lastEventId = c.req.header('last-event-id');
     const query = readQuery(c, EventsQuery);
     const input = parseInput(EventsQuery, lastEventId ? { ...query, after: lastEventId } : query);
+    const { after, ...filters } = input;
     const subscription: Subscription = {
       ...visibleTo(principal),
-      after: input.after === '0' ? null : input.after,
-      ...(input.names ? { names: input.names } : {}),
-      ...(input.file_id ? { about: `file:${input.file_id}` } : {}),
+      after,
+      wanted: [toEventFilter(filters)],
     };
     return new Response(stream(options, subscription, c.req.raw.signal), {
       headers: {
@@ -62,11 +66,6 @@ export function mountEvents(app: Hono<ApiEnv>, options: EventStreamOptions): voi
       },
     });
   });
-}
-
-/** What of the log a caller may see: its own and granted owners, and single granted files. */
-export function visibleTo(principal: Principal): Pick<Subscription, 'owners' | 'resources'> {
-  return { owners: visibleOwners(principal), resources: principal.grants.map((grant) => grant.resource) };
 }
 
 function stream(
@@ -84,13 +83,31 @@ function stream(
 
   /** Waits until the reader has room; one that has none for too long is dropped. */
   async function write(text: string): Promise<void> {
-    const timer = setTimeout(() => stop.abort(), slowReaderMs);
-    try {
-      await Promise.race([writer.ready, aborted(signal)]);
-      if (!signal.aborted) writer.write(encoder.encode(text)).catch(() => stop.abort());
-    } finally {
-      clearTimeout(timer);
-    }
+    if ((writer.desiredSize ?? 0) <= 0) await room();
+    if (!signal.aborted) writer.write(encoder.encode(text)).catch(() => stop.abort());
+  }
+
+  function room(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => stop.abort(), slowReaderMs);
+      const done = () => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      signal.addEventListener('abort', done, { once: true });
+      if (signal.aborted) done();
+      else writer.ready.then(done, done);
+    });
+  }
+
+  /** Where to begin; a reader that comes back too late is told that it missed something. */
+  async function begin(): Promise<Subscription> {
+    const { after } = subscription;
+    const gap = after === undefined ? null : await hub.gap(parsePosition(after));
+    if (gap === null) return subscription;
+    await write(`event: resume_gap\ndata: ${JSON.stringify(gap)}\n\n`);
+    return { ...subscription, after: '0' };
   }
 
   async function run(): Promise<void> {
@@ -101,7 +118,7 @@ function stream(
     }, options.heartbeatMs ?? HEARTBEAT_MS);
     try {
       await write('retry: 1000\n\n');
-      for await (const event of hub.subscribe(subscription, signal)) {
+      for await (const event of hub.subscribe(await begin(), signal)) {
         await write(format(event));
         if (signal.aborted) break;
       }
@@ -121,11 +138,4 @@ function stream(
 
 function format(event: LoggedEvent): string {
   return `id: ${event.id}\nevent: ${event.name}\ndata: ${JSON.stringify(event.data)}\n\n`;
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

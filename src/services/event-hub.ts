@@ -1,18 +1,17 @@
-/** Events as they are committed, for readers that wait: one LISTEN connection a process wakes them all. */
-import pg from 'pg';
+/** Events as they are committed, for everyone in this process who waits for them. */
 import type { Deps } from '../deps.ts';
-import { EVENTS_CHANNEL, eventHead, type LoggedEvent, readEvents } from '../stores/events.ts';
+import { BEGINNING, type EventPosition, isAfter, parsePosition } from '../stores/event-position.ts';
+import { type EventView, eventHead, findGap, type LoggedEvent } from '../stores/events.ts';
+import { openBell, waitFor } from './events/bell.ts';
+import { type EventReader, openReader } from './events/reader.ts';
+import type { RingLimits } from './events/ring.ts';
+import { asked, createTurns } from './events/shared.ts';
+import { followLog, type Tail } from './events/tail.ts';
+import type { LiveView } from './events/view.ts';
 
-export interface Subscription {
-  /** Position after which to begin; `null` from the oldest event; undefined from now on. */
-  after?: string | null | undefined;
-  /** Owners whose events are let through; null for all of them. */
-  owners: string[] | null;
-  /** Single resources let through besides. */
-  resources?: string[];
-  names?: string[];
-  /** Only events about this resource. */
-  about?: string;
+export interface Subscription extends EventView {
+  /** Position after which to begin, `0` from the oldest event; undefined from now on. */
+  after?: string | undefined;
 }
 
 export interface EventHub {
@@ -21,117 +20,107 @@ export interface EventHub {
    * reading holds nothing in memory, and goes on where it was. A database that is away is waited for.
    */
   subscribe(subscription: Subscription, signal: AbortSignal): AsyncIterable<LoggedEvent>;
+  /** The same for who wants to take without waiting, and to change what it wants while it reads. */
+  open(view: LiveView, after: EventPosition): EventReader;
+  /** Everything that was committed before this was asked lies before the answer, or is not yet readable. */
+  head(): Promise<EventPosition>;
+  /** Whether who goes on after `position` misses something; then where the oldest event is. */
+  gap(position: EventPosition): Promise<{ oldest: string } | null>;
   close(): Promise<void>;
 }
 
-const PAGE = 200;
-/** Reads happen at least this often, whatever became of the notifications. */
-const SAFETY_MS = 5_000;
-/** After a notification: an event stays unreadable while an older transaction runs, so look again, ever later. */
-const FIRST_LOOK_MS = 10;
-const RECONNECT_MS = 1_000;
+const RING: RingLimits = { events: 10_000, bytes: 32 * 1024 * 1024 };
+const WARM_EVENTS = 2_000;
+/** Readers that catch up read one page each in turn, so many at once. */
+const CATCHING_UP = 2;
+const AGAIN_MS = 1_000;
 
-export function createEventHub(deps: Pick<Deps, 'db' | 'config' | 'log'>): EventHub {
+/** One LISTEN connection and one reader of the log, from the first subscription on, however many subscribe. */
+export function createEventHub(
+  deps: Pick<Deps, 'db' | 'config' | 'log'>,
+  options: { ring?: RingLimits; warm?: number } = {},
+): EventHub {
+  const { db, log } = deps;
   const closing = new AbortController();
-  const bell = createBell();
-  let listener: Promise<void> | undefined;
+  const readers = new Set<EventReader>();
+  const turn = createTurns(CATCHING_UP);
+  const head = asked(() => eventHead(db));
+  let following: { tail: Tail; closed: Promise<unknown> } | undefined;
+
+  function follow(): Tail {
+    if (!following) {
+      const { signal } = closing;
+      const bell = openBell(deps, signal);
+      const { ring: limits = RING, warm = WARM_EVENTS } = options;
+      const tail = followLog({ db, log, bell, limits, warm, signal });
+      following = { tail, closed: Promise.all([bell.closed, tail.closed]) };
+    }
+    return following.tail;
+  }
+
+  function open(view: LiveView, after: EventPosition): EventReader {
+    const reader = openReader({ db, log, tail: follow(), turn, view, after });
+    readers.add(reader);
+    const close = () => {
+      readers.delete(reader);
+      reader.close();
+    };
+    if (closing.signal.aborted) close();
+    return {
+      ...reader,
+      close,
+      get position() {
+        return reader.position;
+      },
+    };
+  }
+
+  /** Where now is; the beginning for who leaves before that is known. */
+  async function patientHead(signal: AbortSignal): Promise<EventPosition> {
+    const until = AbortSignal.any([signal, closing.signal]);
+    while (!until.aborted) {
+      try {
+        return await head();
+      } catch (err) {
+        log.warn({ err }, 'the event log could not be read; trying again');
+        await waitFor(new Promise(() => {}), AGAIN_MS, until);
+      }
+    }
+    return BEGINNING;
+  }
 
   async function* subscribe(subscription: Subscription, signal: AbortSignal): AsyncGenerator<LoggedEvent> {
-    const until = AbortSignal.any([signal, closing.signal]);
-    listener ??= listen(deps, bell.ring, closing.signal);
-    const { owners, resources, names, about } = subscription;
-    const filter = {
-      owners,
-      ...(resources ? { resources } : {}),
-      ...(names ? { names } : {}),
-      ...(about ? { about } : {}),
-    };
-    let after = subscription.after;
-    let pause = FIRST_LOOK_MS;
-    while (!until.aborted) {
-      // Asked for before reading: a notification in between must not be missed.
-      const rung = bell.next();
-      let events: LoggedEvent[] | null = null;
-      try {
-        after ??= subscription.after === undefined ? await eventHead(deps.db) : null;
-        events = await readEvents(deps.db, { after, limit: PAGE, ...filter });
-      } catch (err) {
-        deps.log.warn({ err }, 'the event log could not be read; trying again');
+    const { owners, resources = [], wanted = null } = subscription;
+    const view = { owners: owners && new Set(owners), resources: new Set(resources), wanted };
+    const after = subscription.after === undefined ? await patientHead(signal) : parsePosition(subscription.after);
+    const reader = open(view, after);
+    signal.addEventListener('abort', reader.close, { once: true });
+    if (signal.aborted) reader.close();
+    try {
+      while (await reader.more()) {
+        for (let event = reader.take(); event; event = reader.take()) yield event;
       }
-      for (const event of events ?? []) {
-        if (until.aborted) return;
-        yield event;
-        after = event.id;
-      }
-      if (events?.length === PAGE) continue;
-      const byBell = await waitFor(rung, pause, until);
-      pause = byBell ? FIRST_LOOK_MS : Math.min(pause * 2, SAFETY_MS);
+    } finally {
+      signal.removeEventListener('abort', reader.close);
+      reader.close();
     }
   }
 
   return {
     subscribe,
+    open,
+    head,
+    async gap(position) {
+      if (position.xid === 0n) return null;
+      const { ring, position: read } = follow();
+      // Most who come back were away for a moment, all of them at once.
+      if (!isAfter(position, read) && ring !== null && ring.locate(position) !== null) return null;
+      return turn(() => findGap(db, position));
+    },
     async close() {
       closing.abort();
-      await listener;
+      for (const reader of readers) reader.close();
+      await following?.closed;
     },
   };
-}
-
-/** Everyone who asked before a ring is told by it. */
-function createBell(): { ring(): void; next(): Promise<void> } {
-  let { promise, resolve } = Promise.withResolvers<void>();
-  return {
-    ring() {
-      resolve();
-      ({ promise, resolve } = Promise.withResolvers<void>());
-    },
-    next: () => promise,
-  };
-}
-
-/** True when the bell rang within `ms`. */
-function waitFor(rung: Promise<void>, ms: number, signal: AbortSignal): Promise<boolean> {
-  return new Promise((resolve) => {
-    const done = (byBell: boolean) => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', aborted);
-      resolve(byBell);
-    };
-    const aborted = () => done(false);
-    const timer = setTimeout(() => done(false), ms);
-    signal.addEventListener('abort', aborted, { once: true });
-    if (signal.aborted) return done(false);
-    rung.then(() => done(true));
-  });
-}
-
-/** Keeps one connection on the channel until `signal` aborts; readers poll while it is away. */
-async function listen(deps: Pick<Deps, 'config' | 'log'>, ring: () => void, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    const client = new pg.Client({
-      connectionString: deps.config.DATABASE_URL,
-      application_name: 'ostinato-events',
-      connectionTimeoutMillis: 5_000,
-      keepAlive: true,
-    });
-    const { promise: over, resolve: end } = Promise.withResolvers<void>();
-    client.on('error', () => end());
-    client.on('end', () => end());
-    client.on('notification', () => ring());
-    const stop = () => end();
-    signal.addEventListener('abort', stop, { once: true });
-    try {
-      await client.connect();
-      await client.query(`LISTEN ${EVENTS_CHANNEL}`);
-      // What was committed while nobody listened.
-      ring();
-      await over;
-    } catch (err) {
-      deps.log.warn({ err }, 'the event channel could not be opened; trying again');
-    }
-    signal.removeEventListener('abort', stop);
-    await client.end().catch(() => {});
-    await waitFor(new Promise(() => {}), RECONNECT_MS, signal);
-  }
 }

@@ -1,8 +1,9 @@
-/** The event log: written in the transaction of the change it tells, read in commit order by cursor. */
-import { sql } from 'kysely';
+/** The event log: written in the transaction of the change it tells, read in commit order by position. */
+import { type RawBuilder, sql } from 'kysely';
 import type { JsonObject } from '../schema/json.ts';
 import type { EventName } from '../schema/names.ts';
 import type { Db, Trx } from './database.ts';
+import { type EventPosition, formatPosition, isAfter, parsePosition, positionBelow } from './event-position.ts';
 import { uuidV5 } from './ids.ts';
 
 export interface NewEvent {
@@ -27,8 +28,39 @@ export interface LoggedEvent {
   created_at: Date;
 }
 
+/** Which events are wanted; fields are joined by and, absent ones let everything through. */
+export interface EventFilter {
+  names?: readonly EventName[];
+  /** Exactly this one. */
+  resource?: string;
+  /** `pipeline_id` in the event's data. */
+  pipelineId?: string;
+}
+
+export interface EventView {
+  /** Owners whose events are let through; null for all of them. */
+  owners: readonly string[] | null;
+  /** Single resources let through besides; `pipeline:<id>` lets through the progress of its runs. */
+  resources?: readonly string[];
+  /** Any one of these must fit; absent: all that is let through. */
+  wanted?: readonly EventFilter[];
+}
+
+export interface EventPage {
+  events: LoggedEvent[];
+  /** Everything up to here was looked at. */
+  upTo: EventPosition;
+  /** Whether more could follow at once. */
+  more: boolean;
+  /** Whether there are events that an older transaction still holds back. */
+  pending: boolean;
+}
+
 /** Name of the LISTEN channel that wakes readers in every process. */
 export const EVENTS_CHANNEL = 'ostinato_events';
+
+/** Events of a grant on a pipeline itself. */
+export const PIPELINE_GRANT = 'pipeline:';
 
 export async function appendEvents(trx: Trx | Db, events: NewEvent[]): Promise<void> {
   if (events.length === 0) return;
@@ -49,55 +81,124 @@ export async function appendEvents(trx: Trx | Db, events: NewEvent[]): Promise<v
   await sql`SELECT pg_notify(${EVENTS_CHANNEL}, '')`.execute(trx);
 }
 
+type Row = Omit<LoggedEvent, 'id'> & { xid: string; seq: string };
+
 /**
- * Events after `after` in the one global order, at most `limit`. Reads only below the oldest running transaction,
- * so that an event which commits late under a lower position is never passed over.
+ * Events after `after` in the one global order: of the next `scan` in the log those that fit the view, at most
+ * `limit`. Reads only below the oldest running transaction, so that an event which commits late under a lower
+ * position is never passed over.
  */
 export async function readEvents(
   db: Db,
-  options: {
-    after: string | null;
-    owners: string[] | null;
-    resources?: string[];
-    names?: string[];
-    /** Only events whose resource is this one. */
-    about?: string;
-    limit: number;
-  },
-): Promise<LoggedEvent[]> {
-  const [xid, seq] = parseEventCursor(options.after);
-  let query = db
-    .selectFrom('event_log')
-    .select(['xid', 'seq', 'event_id', 'name', 'owner', 'resource', 'data', 'created_at'])
-    .where(sql<boolean>`(xid, seq) > (${xid}::xid8, ${seq}::bigint)`)
-    .where(sql<boolean>`xid < pg_snapshot_xmin(pg_current_snapshot())`)
-    .orderBy('xid')
-    .orderBy('seq')
-    .limit(options.limit);
-  const { owners, resources, names, about } = options;
+  options: EventView & { after: EventPosition; limit: number; scan?: number },
+): Promise<EventPage> {
+  const { after, limit, scan = limit } = options;
+  const result = await sql<
+    { xmin: string; scanned: number; pending: boolean; last_xid: string | null; last_seq: string | null } & (
+      | Row
+      | { [name in keyof Row]: null }
+    )
+  >`
+    WITH settled AS MATERIALIZED (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS xmin),
+    scanned AS MATERIALIZED (
+      SELECT xid, seq, event_id, name, owner, resource, data, created_at FROM event_log
+      WHERE (xid, seq) > (${after.xid}::xid8, ${after.seq}::bigint) AND xid < (SELECT xmin FROM settled)
+      ORDER BY xid, seq LIMIT ${scan}
+    ),
+    matched AS (SELECT * FROM scanned WHERE ${fits(options)} ORDER BY xid, seq LIMIT ${limit})
+    SELECT settled.xmin, (SELECT count(*)::int FROM scanned) AS scanned,
+      EXISTS (SELECT FROM event_log WHERE xid >= (SELECT xmin FROM settled)) AS pending,
+      last.xid AS last_xid, last.seq AS last_seq, matched.*
+    FROM settled
+    LEFT JOIN (SELECT xid, seq FROM scanned ORDER BY xid DESC, seq DESC LIMIT 1) AS last ON true
+    LEFT JOIN matched ON true
+    ORDER BY matched.xid, matched.seq
+  `.execute(db);
+  const [first] = result.rows;
+  const events = result.rows.flatMap((row) => (row.xid === null ? [] : [toEvent(row)]));
+  const more = events.length === limit || (first?.scanned ?? 0) === scan;
+  const lastScanned = parsePosition(`${first?.last_xid}-${first?.last_seq}`);
+  const upTo = more
+    ? events.length === limit
+      ? parsePosition(events.at(-1)?.id ?? null)
+      : lastScanned
+    : positionBelow(BigInt(first?.xmin ?? 1));
+  // A position that this log has not reached must not be taken back.
+  return { events, upTo: isAfter(after, upTo) ? after : upTo, more, pending: first?.pending ?? false };
+}
+
+function toEvent({ event_id, name, owner, resource, data, created_at, xid, seq }: Row): LoggedEvent {
+  return { id: `${xid}-${seq}`, event_id, name, owner, resource, data, created_at };
+}
+
+/** The view as SQL; `fitsView` says the same of an event in memory. */
+function fits({ owners, resources = [], wanted }: EventView): RawBuilder<boolean> {
+  const all: RawBuilder<boolean>[] = [];
   if (owners !== null) {
-    query = query.where((eb) =>
-      eb.or([
-        eb('owner', 'in', owners.length > 0 ? owners : ['']),
-        eb('resource', 'in', resources?.length ? resources : ['']),
-      ]),
+    const pipelines = resources.flatMap((ref) =>
+      ref.startsWith(PIPELINE_GRANT) ? [ref.slice(PIPELINE_GRANT.length)] : [],
     );
+    all.push(sql`(owner = ANY(${owners}::text[]) OR resource = ANY(${resources}::text[])
+      OR (name = 'pipeline.progress' AND data->>'pipeline_id' = ANY(${pipelines}::text[])))`);
   }
-  if (about !== undefined) query = query.where('resource', '=', about);
-  if (names?.length) query = query.where('name', 'in', names as EventName[]);
-  const rows = await query.execute();
-  return rows.map(({ xid, seq, ...row }) => ({ id: `${xid}-${seq}`, ...row }));
+  if (wanted) all.push(sql`(${sql.join([sql`false`, ...wanted.map(one)], sql` OR `)})`);
+  return sql.join([sql`true`, ...all], sql` AND `);
 }
 
-/** The newest position, for readers that only want what comes next. */
-export async function eventHead(db: Db): Promise<string> {
-  const result = await sql<{ head: string }>`SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS head`.execute(db);
-  // Everything below xmin is settled; the position before it is where the future starts.
-  return `${BigInt(result.rows[0]?.head ?? '1') - 1n}-9223372036854775807`;
+function one({ names, resource, pipelineId }: EventFilter): RawBuilder<boolean> {
+  const all: RawBuilder<boolean>[] = [sql`true`];
+  if (names) all.push(sql`name = ANY(${names}::text[])`);
+  if (resource !== undefined) all.push(sql`resource = ${resource}`);
+  if (pipelineId !== undefined) all.push(sql`data->>'pipeline_id' = ${pipelineId}`);
+  return sql`(${sql.join(all, sql` AND `)})`;
 }
 
-/** Splits a cursor; an unreadable one starts from the beginning of the log. */
-export function parseEventCursor(cursor: string | null): [string, string] {
-  const match = /^(\d{1,20})-(\d{1,19})$/.exec(cursor ?? '');
-  return match ? [match[1] ?? '0', match[2] ?? '0'] : ['0', '0'];
+/** The newest position: everything before it is settled, the future starts after it. */
+export async function eventHead(db: Db): Promise<EventPosition> {
+  const result = await sql<{ xmin: string }>`SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS xmin`.execute(db);
+  return positionBelow(BigInt(result.rows[0]?.xmin ?? 1));
+}
+
+/** The position `count` events before the newest, or the beginning of a shorter log. */
+export async function positionBack(db: Db, count: number): Promise<EventPosition> {
+  const row = await db
+    .selectFrom('event_log')
+    .select(['xid', 'seq'])
+    .orderBy('xid', 'desc')
+    .orderBy('seq', 'desc')
+    .offset(count)
+    .limit(1)
+    .executeTakeFirst();
+  return parsePosition(row ? `${row.xid}-${row.seq}` : null);
+}
+
+/**
+ * Whether a reader who goes on after `position` misses events: what came after was pruned, or the log never reached
+ * it. Then `oldest` is the position of the oldest event there is, or the head of an empty log; otherwise null.
+ */
+export async function findGap(db: Db, position: EventPosition): Promise<{ oldest: string } | null> {
+  const result = await sql<{ xmin: string; pruned: string | null; oldest: string | null }>`
+    SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS xmin,
+      (SELECT events_pruned_xid::text || '-' || events_pruned_seq FROM installation) AS pruned,
+      (SELECT xid::text || '-' || seq FROM event_log ORDER BY xid, seq LIMIT 1) AS oldest
+  `.execute(db);
+  const row = result.rows[0];
+  const head = positionBelow(BigInt(row?.xmin ?? 1));
+  const pruned = parsePosition(row?.pruned ?? null);
+  if (!isAfter(position, head) && !isAfter(pruned, position)) return null;
+  return { oldest: row?.oldest ?? formatPosition(head) };
+}
+
+/** Removes events from before `before` and notes up to where; resolves with their number. */
+export async function pruneEvents(db: Db, before: Date): Promise<number> {
+  const result = await sql<{ count: number }>`
+    WITH gone AS (DELETE FROM event_log WHERE created_at < ${before} RETURNING xid, seq),
+    newest AS (SELECT xid, seq FROM gone ORDER BY xid DESC, seq DESC LIMIT 1),
+    noted AS (
+      UPDATE installation SET events_pruned_xid = newest.xid, events_pruned_seq = newest.seq FROM newest
+      WHERE (newest.xid, newest.seq) > (events_pruned_xid, events_pruned_seq)
+    )
+    SELECT count(*)::int AS count FROM gone
+  `.execute(db);
+  return result.rows[0]?.count ?? 0;
 }

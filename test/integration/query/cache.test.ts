@@ -6,6 +6,7 @@ import { QueryInput } from '../../../src/schema/query.ts';
 import { search } from '../../../src/services/search/search.ts';
 import { openCache } from '../../../src/stores/cache/index.ts';
 import { bumpContentVersion, readContentVersions } from '../../../src/stores/content-versions.ts';
+import { BEGINNING } from '../../../src/stores/event-position.ts';
 import { readEvents } from '../../../src/stores/events.ts';
 import { pruneQueryCache } from '../../../src/stores/query-cache.ts';
 import { land, openStage, principal, type Stage } from './stage.ts';
@@ -158,7 +159,7 @@ describe('what is told of a query', () => {
     const second = await ask({ query: word });
     await ask({ query: word });
     const told = async () =>
-      (await readEvents(stage.deps.db, { after: null, owners: ['ana'], limit: 10_000 })).filter(
+      (await readEvents(stage.deps.db, { after: BEGINNING, owners: ['ana'], limit: 10_000 })).events.filter(
         (event) => event.data.query_text === word,
       );
     // Events show once no older transaction runs; a cache entry may still be on its way into its table.
