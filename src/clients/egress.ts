@@ -28,6 +28,8 @@ export interface EgressRequest {
   timeoutMs?: number;
   /** Refuses plain http unless the host is listed. `stream` sets it. */
   httpsOnly?: boolean;
+  /** Lets `stream` hand over what any status brings. */
+  anyStatus?: boolean;
 }
 
 export interface EgressHead {
@@ -54,6 +56,9 @@ export function createEgress(options: EgressOptions): Egress {
   const rules = egressRules(options.allow);
   const lookup = options.lookup ?? systemLookup;
   const agent = new Agent({
+    // The signal of each call bounds it; the library would give up on an answer that is long in coming after 5 minutes.
+    headersTimeout: 0,
+    bodyTimeout: 0,
     // A connector for each connection, since a lookup is not told the port that rules may name.
     connect(target, callback) {
       const port = Number(target.port) || (target.protocol === 'https:' ? 443 : 80);
@@ -131,7 +136,7 @@ export function createEgress(options: EgressOptions): Egress {
     async stream(url, call = {}) {
       const { signal, maxBytes } = limits(call);
       const { raw, ...head } = await open(url, { httpsOnly: true, ...call }, signal);
-      if (head.status < 200 || head.status > 299) {
+      if (!call.anyStatus && (head.status < 200 || head.status > 299)) {
         raw.body.destroy();
         throw new Failure('fetch_failed', `${new URL(head.url).host} answered ${head.status}`);
       }

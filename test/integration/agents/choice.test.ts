@@ -200,7 +200,7 @@ describe('those that tried before', () => {
 
 test('joins with tasks in a query, for those who claim', async () => {
   const pulling = await put({ endpoints: {}, capabilities: ['data-processing'] });
-  const tasks = [];
+  const tasks: string[] = [];
   for (const [type, capabilities, excluded] of [
     ['processing', [], []],
     ['analysis', [], []],
