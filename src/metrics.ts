@@ -20,6 +20,8 @@ export interface Metrics {
   failures: Counter<'room' | 'code'>;
   /** Open WebSockets of this process. */
   openSockets: Gauge;
+  socketFrames: Counter;
+  socketCloses: Counter<'code'>;
   /** Calls that were refused because a caller had used up a limit. */
   rateLimited: Counter<'class'>;
 }
@@ -100,6 +102,13 @@ export function createMetrics(): Metrics {
       registers,
     }),
     openSockets: new Gauge({ name: 'ostinato_open_sockets', help: 'Open WebSockets', registers }),
+    socketFrames: new Counter({ name: 'ostinato_socket_frames_total', help: 'Events sent over WebSockets', registers }),
+    socketCloses: new Counter({
+      name: 'ostinato_socket_closes_total',
+      help: 'WebSockets closed, by code',
+      labelNames: ['code'],
+      registers,
+    }),
     rateLimited: new Counter({
       name: 'ostinato_rate_limited_total',
       help: 'Calls refused because the caller had used up a limit of its minute',

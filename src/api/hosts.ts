@@ -11,17 +11,25 @@ export type HostSettings = Pick<Config, 'HOST' | 'ALLOWED_HOSTS' | 'publicUrl'>;
 const WILDCARDS = new Set(['0.0.0.0', '::']);
 
 /**
- * Loopback, HOST, ALLOWED_HOSTS and the host of PUBLIC_URL, on any port. Bound to every interface, any address
- * written as a number is right too: rebinding needs a name.
+ * Tells right values of `Host`: loopback, HOST, ALLOWED_HOSTS and the host of PUBLIC_URL, on any port. Bound to every
+ * interface, any address written as a number is right too: rebinding needs a name.
  */
-export function hostCheck(settings: HostSettings): MiddlewareHandler<ApiEnv> {
+export function hostRule(settings: HostSettings): (header: string) => boolean {
   const allowed = new Set(
     [settings.HOST, ...settings.ALLOWED_HOSTS, new URL(settings.publicUrl).hostname].map((host) => bareHost(host)),
   );
   const anyNumber = WILDCARDS.has(settings.HOST);
+  return (header) => {
+    const host = bareHost(header);
+    return isLoopbackName(host) || allowed.has(host) || (anyNumber && isIP(host) !== 0);
+  };
+}
+
+export function hostCheck(settings: HostSettings): MiddlewareHandler<ApiEnv> {
+  const isRight = hostRule(settings);
   return async (c, next) => {
-    const host = bareHost(hostHeader(c));
-    if (isLoopbackName(host) || allowed.has(host) || (anyNumber && isIP(host) !== 0)) return next();
+    const host = hostHeader(c);
+    if (isRight(host)) return next();
     return problem(
       c,
       new Failure('forbidden', `Host ${JSON.stringify(host.slice(0, 100))} is not one of ALLOWED_HOSTS`),

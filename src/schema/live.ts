@@ -118,7 +118,7 @@ export type ClientMessage = z.output<typeof ClientMessage>;
 export const CLOSE_CODES = {
   /** Draining: come back to the next process. */
   goingAway: 1001,
-  /** A message over the size limit, or not text. */
+  /** Too many messages that could not be read, or too many at once. A message over the size limit ends with 1009. */
   malformed: 4400,
   /** No valid credential in time, or one that ended. */
   unauthenticated: 4401,
