@@ -9,7 +9,9 @@ import { openCache } from './stores/cache/index.ts';
 import type { Cache, Embedder, ObjectStore, VectorIndex } from './stores/contract.ts';
 import { type Database, openDatabase } from './stores/database.ts';
 import { openEmbedder } from './stores/embeddings/index.ts';
+import { configuredLimits, openLimitStore } from './stores/limits.ts';
 import { openObjects } from './stores/objects/index.ts';
+import { openRateLimits, type RateLimits } from './stores/rate-limits.ts';
 import { openVectors } from './stores/vectors/index.ts';
 
 export interface Deps extends Database {
@@ -22,6 +24,7 @@ export interface Deps extends Database {
   embedder: Embedder | null;
   semanticOff: string | null;
   cache: Cache;
+  limits: RateLimits;
   temporal: Client;
   egress: Egress;
 }
@@ -45,6 +48,11 @@ export async function createDeps(config: Config, options: DepsOptions): Promise<
   });
   const objects = await openObjects(config);
   const cache = openCache(config);
+  const limits = openRateLimits({
+    store: openLimitStore(config, database.pool),
+    limits: configuredLimits(config),
+    log: options.log,
+  });
   const opened = await openEmbedder(config, (message) => options.log.info(message));
   const embedder = 'embedder' in opened ? opened.embedder : null;
   const vectors = embedder
@@ -62,6 +70,7 @@ export async function createDeps(config: Config, options: DepsOptions): Promise<
     embedder,
     semanticOff: 'off' in opened ? opened.off : null,
     cache,
+    limits,
     temporal: temporal.client,
     egress,
     close: async () => {
@@ -69,6 +78,7 @@ export async function createDeps(config: Config, options: DepsOptions): Promise<
       await egress.close();
       await vectors?.close();
       await embedder?.close();
+      await limits.close();
       await cache.close();
       await objects.close();
       await database.close();

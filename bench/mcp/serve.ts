@@ -13,7 +13,8 @@ import { BENCH_PRINCIPAL, NOOP_OPERATIONS } from './tools.ts';
 /** The whole door, with the house's own `invoke` in it. */
 function door(): (request: Request) => Promise<Response> {
   const metrics = { requests: { inc: () => {} }, requestSeconds: { observe: () => {} } };
-  const deps = { metrics, log: { error: () => {} } } as unknown as Deps;
+  const limits = { take: () => null };
+  const deps = { metrics, limits, log: { error: () => {} } } as unknown as Deps;
   const { handle } = createMcpDoor({
     operations: NOOP_OPERATIONS,
     invoke: (operation, call, input) => invoke(deps, operation, call, input),

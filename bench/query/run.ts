@@ -108,7 +108,8 @@ async function timeHttp(deps: StageDeps, questions: readonly Question[]): Promis
     .values({ ...holder, hash, prefix })
     .execute();
   // The routes of the query room use no more of Deps than the stage has.
-  const api = createApi({ deps: deps as unknown as Deps, operations: queryOperations });
+  const limits = { take: () => null };
+  const api = createApi({ deps: { ...deps, limits } as unknown as Deps, operations: queryOperations });
   const server = serve({ fetch: api.fetch, port: 0, hostname: '127.0.0.1' });
   await once(server, 'listening');
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/api/v1/query`;

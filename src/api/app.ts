@@ -19,6 +19,7 @@ import { notFound } from './not-found.ts';
 import { openApiDocument } from './openapi.ts';
 import { mountOperations } from './operation-routes.ts';
 import { problem } from './problems.ts';
+import { rateLimits } from './rate-limits.ts';
 import { requestId } from './request-id.ts';
 import { requestLog } from './request-log.ts';
 import { requestTracing } from './request-tracing.ts';
@@ -75,6 +76,7 @@ export function createApi(options: ApiOptions): Hono<ApiEnv> {
   mountHealth(app, { health: createHealth(deps), gate, hasMcp: mcp !== undefined });
   mountMetrics(app, deps, gate);
   app.use(authentication(gate, signInPage));
+  app.use(rateLimits(deps, operations));
 
   app.get('/', (c) => c.redirect('/docs'));
   mountDocs(app, openApiDocument({ operations, version, publicUrl: config.publicUrl }));

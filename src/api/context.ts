@@ -2,6 +2,7 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
 import type { Principal } from '../schema/principal.ts';
+import type { RateState } from '../stores/rate-limits.ts';
 
 export interface ApiEnv {
   /** Absent where a test calls `app.request()` without a socket. */
@@ -13,6 +14,8 @@ export interface ApiEnv {
     /** For the request's log line. */
     operation: string;
     workflowId: string;
+    /** Where the caller stands in the limit that this request counted against. */
+    rate: RateState;
   };
 }
 

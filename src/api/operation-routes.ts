@@ -3,8 +3,7 @@ import type { Hono } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Deps } from '../deps.ts';
 import type { AnyOperation, HttpExposure } from '../operations/contract.ts';
-import { invoke } from '../operations/invoke.ts';
-import { mayDo } from '../schema/access.ts';
+import { invoke, type Received } from '../operations/invoke.ts';
 import { Failure } from '../schema/failures.ts';
 import type { Json } from '../schema/json.ts';
 import { type ApiContext, type ApiEnv, peerAddress } from './context.ts';
@@ -30,17 +29,15 @@ async function answer(c: ApiContext, deps: Deps, operation: AnyOperation, http: 
   c.set('operation', operation.name);
   let form: ReceivedForm | undefined;
   try {
-    let input: Record<string, unknown> = {};
-    if (!mayDo(c.get('principal'), operation.permission)) {
-      // `invoke` refuses it, counts it and writes it down; not a byte of the body is read for it.
-    } else if (http.body === 'multipart') {
-      form = await receiveForm(c, deps.config.MAX_UPLOAD_BYTES);
-      input = form.fields;
-    } else if (http.method === 'get' || http.method === 'delete') {
-      input = readQuery(c, operation.input);
-    } else {
-      input = await readJsonObject(c);
-    }
+    const receive = async (): Promise<Received> => {
+      const idempotencyKey = readIdempotencyKey(c);
+      if (http.body === 'multipart') {
+        form = await receiveForm(c, deps.config.MAX_UPLOAD_BYTES);
+        return { idempotencyKey, input: form.fields, upload: form.upload };
+      }
+      const hasBody = http.method === 'post' || http.method === 'put';
+      return { idempotencyKey, input: hasBody ? await readJsonObject(c) : readQuery(c, operation.input) };
+    };
     const output = await invoke(
       deps,
       operation,
@@ -48,12 +45,13 @@ async function answer(c: ApiContext, deps: Deps, operation: AnyOperation, http: 
         principal: c.get('principal'),
         requestId: c.get('requestId'),
         address: peerAddress(c),
-        idempotencyKey: readIdempotencyKey(c),
+        idempotencyKey: null,
         signal: c.req.raw.signal,
         report: () => {},
-        ...(form ? { upload: form.upload } : {}),
+        onRate: (state) => c.set('rate', state),
+        receive,
       },
-      { ...input, ...c.req.param() },
+      c.req.param(),
     );
     noteWorkflow(c, output);
     const status = operation.statusOf?.(output) ?? http.status ?? 200;

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { Deps } from '../deps.ts';
 import type { Permission } from '../schema/access.ts';
 import type { FailureCode } from '../schema/failures.ts';
+import type { RateClass } from '../schema/limits.ts';
 import type { Principal } from '../schema/principal.ts';
 
 /** What an operation knows of its call. Never which door it came through. */
@@ -93,6 +94,8 @@ export interface Operation<I extends z.ZodObject = z.ZodObject, O extends z.ZodT
   room: 'ingestion' | 'query' | 'workflows' | 'agents' | 'tasks' | 'pipelines' | 'access' | 'system';
   /** Of several any one is enough; `run` then tells the callers apart. */
   permission: Permission | readonly Permission[];
+  /** Which limit a call counts against, where neither permission nor method tell (see `rateClassOf`). */
+  rate?: RateClass;
   input: I;
   output: O;
   http?: HttpExposure;

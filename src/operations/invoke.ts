@@ -1,13 +1,23 @@
-/** Runs an operation the same way for every door: validate, check the permission, run, count, audit. */
+/** Runs an operation the same way for every door: count, check the permission, receive and validate, run, audit. */
 import type { z } from 'zod';
 import type { Deps } from '../deps.ts';
 import { mayDo } from '../schema/access.ts';
 import { Failure } from '../schema/failures.ts';
 import { toFailure } from '../schema/unknown-error.ts';
+import { countCall, overLimit, rateClassOf } from '../services/limits/rates.ts';
 import { writeAudit } from '../stores/audit.ts';
+import type { RateState } from '../stores/rate-limits.ts';
 import type { AnyOperation, Call } from './contract.ts';
 
-export type Invocation = Omit<Call, 'deps'>;
+export type Invocation = Omit<Call, 'deps'> & {
+  /** Told where the caller stands in its rate limit, before anything else is done. */
+  onRate?(state: RateState): void;
+  /** Reads the rest of the call once the caller is let through: of a refused one not a byte of the body is read. */
+  receive?(): Promise<Received>;
+};
+
+/** What `invoke` was given as `raw` goes over `input`: the parts of the path. */
+export type Received = Partial<Pick<Call, 'upload' | 'idempotencyKey'>> & { input: Record<string, unknown> };
 
 /**
  * Resolves with the operation's output; throws Failure and nothing else. `raw` is untrusted.
@@ -20,21 +30,32 @@ export async function invoke(
   raw: unknown,
 ): Promise<unknown> {
   const started = performance.now();
-  const { principal, requestId } = invocation;
+  const { onRate, receive, ...call } = invocation;
+  const { principal, requestId } = call;
   let outcome = 'ok';
   let resource: string | null = null;
+  let counted = true;
   try {
+    const state = await countCall(deps.limits, principal, rateClassOf(operation, principal));
+    if (state) onRate?.(state);
+    if (state?.refused) {
+      counted = false;
+      deps.metrics.rateLimited.inc({ class: state.class });
+      throw overLimit(state);
+    }
     if (!mayDo(principal, operation.permission)) {
       throw new Failure('forbidden', `Role ${principal.role} lacks ${[operation.permission].flat().join(' or ')}`);
     }
-    const input = parseInput(operation.input, raw);
+    const { input: received, ...rest } = receive ? await receive() : { input: undefined };
+    const input = parseInput(operation.input, received ? { ...received, ...(raw as object) } : raw);
     resource = resourceOf(input);
-    const output = await operation.run({ ...invocation, deps }, input);
+    const output = await operation.run({ ...call, ...rest, deps }, input);
     resource ??= resourceOf(output);
     return output;
   } catch (error) {
     const failure = toFailure(error);
     outcome = failure.code;
+    deps.metrics.failures.inc({ room: operation.room, code: failure.code });
     if (failure.code === 'internal' || failure.code === 'unavailable') {
       deps.log.error(
         { err: error, request_id: requestId, principal: principal.id, operation: operation.name },
@@ -45,7 +66,8 @@ export async function invoke(
   } finally {
     deps.metrics.requests.inc({ operation: operation.name, outcome });
     deps.metrics.requestSeconds.observe({ operation: operation.name }, (performance.now() - started) / 1000);
-    if (operation.audited) {
+    // A flood that is refused must not become a flood of audit rows.
+    if (operation.audited && counted) {
       await writeAudit(deps.db, {
         principal_id: principal.id,
         role: principal.role,
@@ -54,7 +76,7 @@ export async function invoke(
         resource,
         outcome,
         request_id: requestId,
-        address: invocation.address,
+        address: call.address,
       }).catch((error) => deps.log.error({ err: error, request_id: requestId }, 'the audit log could not be written'));
     }
   }

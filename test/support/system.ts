@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../../src/local/ports.ts';
 import { readRuntime } from '../../src/local/runtime.ts';
+import { UNLIMITED } from './stack.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/local/main.ts', import.meta.url));
 
@@ -41,6 +42,7 @@ export async function startSystem(
       LOG_LEVEL: 'warn',
       EMBEDDINGS: 'hash',
       EMBEDDING_DIMENSIONS: '128',
+      ...UNLIMITED,
       ...env,
       DATA_DIR: dataDir,
       SERVER_PORT: String(port),

@@ -4,5 +4,6 @@ import { auditList } from './audit-list.ts';
 import { keysCreate } from './keys-create.ts';
 import { keysList } from './keys-list.ts';
 import { keysRevoke } from './keys-revoke.ts';
+import { limitsGet } from './limits-get.ts';
 
-export const accessOperations: AnyOperation[] = [keysCreate, keysList, keysRevoke, auditList];
+export const accessOperations: AnyOperation[] = [keysCreate, keysList, keysRevoke, auditList, limitsGet];

@@ -8,6 +8,7 @@ export const queryRun = defineOperation({
   summary: 'Search the ingested content',
   room: 'query',
   permission: 'query:run',
+  rate: 'search',
   input: QueryInput,
   output: QueryOutput,
   http: { method: 'post', path: '/api/v1/query', tag: 'Query' },

@@ -10,6 +10,8 @@ import { hashSecret, newApiKey } from '../../../src/services/access/secrets.ts';
 import { createEventHub } from '../../../src/services/event-hub.ts';
 import { openDatabase } from '../../../src/stores/database.ts';
 import { insertKey } from '../../../src/stores/keys.ts';
+import { configuredLimits, openLimitStore } from '../../../src/stores/limits.ts';
+import { openRateLimits } from '../../../src/stores/rate-limits.ts';
 import { testStack } from '../../support/stack.ts';
 
 export const JWT_SECRET = 'a secret of the tests, forty characters';
@@ -37,6 +39,11 @@ export async function openStand(overrides: Partial<Deps> = {}, env: Record<strin
     metrics: createMetrics(),
     objects: { kind: 'folder', bucket: 'test', ...absent },
     cache: { kind: 'memory', ...absent },
+    limits: openRateLimits({
+      store: openLimitStore(config, database.pool),
+      limits: configuredLimits(config),
+      log: createLog('silent', 'test'),
+    }),
     vectors: null,
     embedder: null,
     semanticOff: 'off in this test',

@@ -34,7 +34,14 @@ async function call(name: string, who: Principal, input: object = {}, deps: unkn
     signal: new AbortController().signal,
     report: () => {},
   };
-  return operation.output.parse(await invoke(deps as Deps, operation, invocation, input)) as never;
+  return operation.output.parse(
+    await invoke(
+      { limits: { take: () => null }, ...(deps as object) } as unknown as Deps,
+      operation,
+      invocation,
+      input,
+    ),
+  ) as never;
 }
 const context = (who: Principal, deps?: unknown): Promise<ContextDocument> => call('context.read', who, {}, deps);
 const ask = (who: Principal, query: string, more: object = {}) =>
