@@ -57,7 +57,7 @@ export function createApi(options: ApiOptions): Hono<ApiEnv> {
   const { deps, operations, mcp, hub, version = '0.0.0' } = options;
   const { config, db, log } = deps;
   const gate = createGate({
-    authenticator: createAuthenticator({ db, config }),
+    authenticator: createAuthenticator({ db, config, log }),
     limit: createFailureLimit(
       options.failedAuthPerMinute === undefined ? {} : { perMinute: options.failedAuthPerMinute },
     ),

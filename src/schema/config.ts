@@ -127,7 +127,11 @@ const ENVIRONMENT = z.object({
   WS_MAX_CONNECTIONS: integer(2000, 1, 100_000).describe('open WebSockets in one process'),
   WS_MAX_PER_CALLER: integer(50, 1, 100_000).describe('open WebSockets of one caller in one process'),
   JWT_ISSUER: url(['http:', 'https:']).describe('issuer whose tokens are accepted besides our own'),
-  JWT_AUDIENCE: z.string().min(1).optional().describe('audience that tokens of JWT_ISSUER must name'),
+  JWT_AUDIENCE: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('audience that tokens of JWT_ISSUER must name; our own address when absent'),
   JWT_JWKS_URL: url(['http:', 'https:']).describe('keys of JWT_ISSUER; found by its discovery document when absent'),
   JWT_ROLE_CLAIM: z
     .string()

@@ -1,100 +1,110 @@
-/** Finds out who is calling, from an API key, a JWT or a session token. */
-import { LRUCache } from 'lru-cache';
+/** Finds out who is calling, from an API key, an agent's token, a session, a JWT, or a token that another service knows. */
+import { decodeJwt, decodeProtectedHeader } from 'jose';
+import type { Logger } from 'pino';
+import { createIntrospection, type TokenService } from '../../clients/introspection.ts';
+import { createUserService } from '../../clients/introspection-user-service.ts';
+import { createIdentityHttp, type IdentityHttp } from '../../clients/oauth-http.ts';
 import type { Config } from '../../schema/config.ts';
 import type { Principal } from '../../schema/principal.ts';
 import type { Db } from '../../stores/database.ts';
-import { findKeyByHash, type KeyRow, touchKey } from '../../stores/keys.ts';
-import { findSession } from '../../stores/sessions.ts';
+import { createExternalVerifier, type ExternalVerifier } from './external.ts';
+import { createIssuerVerifier, type IssuerConfig } from './issuer.ts';
 import { createJwtVerifier } from './jwt.ts';
 import { refused } from './refused.ts';
-import { hashSecret, sameBytes } from './secrets.ts';
+import { isOurs } from './secrets.ts';
+import { type Credential, createStoredCredentials } from './stored-credentials.ts';
 
-/** How long a looked-up key may be used without looking again: the most that a revoked key still works. */
-export const REVOCATION_BOUND_MS = 2_000;
-const TOUCH_EVERY_MS = 60_000;
+export { type Credential, REVOCATION_BOUND_MS } from './stored-credentials.ts';
+
 /** Three parts of which the first begins with `{"` in base64url; an API_KEY of one's own may hold dots. */
 const JWT = /^eyJ[\w-]*\.[\w-]+\.[\w-]*$/;
 
-export type Credential = { kind: 'token'; value: string } | { kind: 'session'; value: string };
+export type AccessConfig = IssuerConfig &
+  Pick<
+    Config,
+    'JWT_SECRET' | 'FLASK_API_URL' | 'INTROSPECTION_URL' | 'INTROSPECTION_CLIENT_ID' | 'INTROSPECTION_CLIENT_SECRET'
+  >;
 
 export interface Authenticator {
-  /** Throws Failure('unauthenticated') for anything unknown, expired or revoked; never says which to the caller. */
+  /**
+   * Throws Failure('unauthenticated') for anything unknown, expired or revoked and never says which to the caller, and
+   * Failure('unavailable') when that cannot be told because a service that would know is away.
+   */
   authenticate(credential: Credential): Promise<Principal>;
 }
 
-interface Found {
-  key: KeyRow;
-  until: number | null;
-}
-
-/** Keys and JWTs may come in the same header; a JWT is told by its shape. */
+/**
+ * Keys and JWTs may come in the same header; a JWT is told by its shape, and its claim `iss` decides who verifies it:
+ * one of JWT_ISSUER is checked against that issuer's keys and nothing else, any other against our own secret. What
+ * neither the database nor our secret knows goes to the user service and to introspection, where these are configured.
+ */
 export function createAuthenticator(options: {
   db: Db;
-  config: Pick<Config, 'JWT_SECRET'>;
+  config: AccessConfig;
   now?: () => number;
+  log?: Logger;
+  /** Only tests give another. */
+  http?: IdentityHttp;
 }): Authenticator {
-  const { db } = options;
+  const { db, config, log } = options;
   const now = options.now ?? Date.now;
-  const verifyJwt = createJwtVerifier(options.config.JWT_SECRET ?? null, now);
-  const seen = new LRUCache<string, Found>({ max: 10_000 });
-  const stamps = new LRUCache<string, number>({ max: 10_000 });
-  const touched = new LRUCache<string, number>({ max: 10_000 });
+  const http = options.http ?? createIdentityHttp();
+  const stored = createStoredCredentials(db, now);
+  const verifyOwn = createJwtVerifier(config.JWT_SECRET ?? null, now);
+  const issuer = createIssuerVerifier({ config, http, now, log });
+  const external = createExternal({ config, http, now, log });
 
-  async function find(credential: Credential): Promise<Found | undefined> {
-    const hash = hashSecret(credential.value);
-    const id = `${credential.kind}:${hash.toString('hex')}`;
-    const cached = seen.get(id);
-    if (cached && now() - (stamps.get(id) ?? 0) < REVOCATION_BOUND_MS) return cached;
-    const asked = now();
-    const found = credential.kind === 'session' ? await bySession(hash) : await byKey(hash);
-    if (!found) {
-      seen.delete(id);
-      return undefined;
-    }
-    seen.set(id, found);
-    // The moment before the question was asked, so that the bound holds from the revocation on.
-    stamps.set(id, asked);
-    return found;
+  async function askOthers(token: string): Promise<Principal> {
+    if (!external) throw refused();
+    return external.verify(token);
   }
 
-  async function byKey(hash: Buffer): Promise<Found | undefined> {
-    const key = await findKeyByHash(db, hash);
-    return key && sameBytes(key.hash, hash) ? { key, until: null } : undefined;
-  }
-
-  async function bySession(hash: Buffer): Promise<Found | undefined> {
-    const session = await findSession(db, hash);
-    if (!session || !sameBytes(session.hash, hash)) return undefined;
-    return { key: session.key, until: session.expires_at.getTime() };
-  }
-
-  function touch(keyId: string): void {
-    if (now() - (touched.get(keyId) ?? 0) < TOUCH_EVERY_MS) return;
-    touched.set(keyId, now());
-    // Only information: a failure here must not fail the call.
-    touchKey(db, keyId).catch(() => {});
+  async function byJwt(token: string): Promise<Principal> {
+    const { alg, iss } = peek(token);
+    if (alg === undefined || alg.toLowerCase() === 'none') throw refused();
+    if (issuer && iss === issuer.issuer) return issuer.verify(token);
+    return (await verifyOwn(token)) ?? askOthers(token);
   }
 
   return {
     async authenticate(credential) {
-      if (credential.kind === 'token' && JWT.test(credential.value)) return verifyJwt(credential.value);
-      const found = await find(credential);
-      if (!found || !isLive(found, now())) throw refused();
-      touch(found.key.key_id);
-      return {
-        id: found.key.principal_id,
-        name: found.key.name,
-        role: found.key.role,
-        grants: found.key.grants,
-        via: credential.kind === 'session' ? 'session' : 'api_key',
-        keyId: found.key.key_id,
-      };
+      if (credential.kind === 'token' && JWT.test(credential.value)) return byJwt(credential.value);
+      const principal = await stored.find(credential);
+      if (principal) return principal;
+      if (credential.kind === 'session' || isOurs(credential.value)) throw refused();
+      return askOthers(credential.value);
     },
   };
 }
 
-function isLive({ key, until }: Found, at: number): boolean {
-  if (key.revoked_at !== null) return false;
-  if (key.expires_at !== null && key.expires_at.getTime() <= at) return false;
-  return until === null || until > at;
+function createExternal(options: {
+  config: AccessConfig;
+  http: IdentityHttp;
+  now: () => number;
+  log: Logger | undefined;
+}): ExternalVerifier | null {
+  const { config, http } = options;
+  const services: TokenService[] = [];
+  if (config.FLASK_API_URL !== undefined) services.push(createUserService({ url: config.FLASK_API_URL, http }));
+  if (config.INTROSPECTION_URL !== undefined) {
+    services.push(
+      createIntrospection({
+        url: config.INTROSPECTION_URL,
+        clientId: config.INTROSPECTION_CLIENT_ID,
+        clientSecret: config.INTROSPECTION_CLIENT_SECRET,
+        http,
+      }),
+    );
+  }
+  return services.length === 0 ? null : createExternalVerifier({ ...options, services, audience: config.JWT_AUDIENCE });
+}
+
+/** What a token says of itself, unverified: it only decides who is asked. Both undefined for what cannot be read. */
+function peek(token: string): { alg: string | undefined; iss: string | undefined } {
+  try {
+    const { alg } = decodeProtectedHeader(token);
+    return { alg: typeof alg === 'string' ? alg : undefined, iss: decodeJwt(token).iss };
+  } catch {
+    return { alg: undefined, iss: undefined };
+  }
 }
