@@ -3,7 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { faultLine, MOST_FILE_BYTES, parsePipelineFile, readPipelineFile } from '../../src/cli/pipeline-file.ts';
+import { faultLine } from '../../src/cli/object-file.ts';
+import { MOST_FILE_BYTES, parsePipelineFile, readPipelineFile } from '../../src/cli/pipeline-file.ts';
 
 const YAML = `# six stages, two of them here
 name: daily
@@ -24,23 +25,23 @@ const faultsOf = (text: string, path = 'p.yaml') =>
 
 describe('what is in it', () => {
   test('YAML and JSON say the same', () => {
-    const { definition, faults } = parsePipelineFile(YAML, 'p.yaml');
+    const { value: definition, faults } = parsePipelineFile(YAML, 'p.yaml');
     expect(faults).toEqual([]);
     expect(definition).toMatchObject({ name: 'daily', stages: [{ name: 'in' }, { name: 'out', timeout: 0 }] });
-    expect(parsePipelineFile(JSON.stringify(definition, null, '\t'), 'p.json').definition).toEqual(definition);
+    expect(parsePipelineFile(JSON.stringify(definition, null, '\t'), 'p.json').value).toEqual(definition);
   });
 
   test('anchors and merges are written out', () => {
     const text =
       'base: &base { timeout: 60, required: true }\nstages:\n  - { <<: *base, name: a }\n  - { <<: *base, name: b, timeout: 9 }\n';
-    expect(parsePipelineFile(text, 'p.yml').definition?.stages).toEqual([
+    expect(parsePipelineFile(text, 'p.yml').value?.stages).toEqual([
       { timeout: 60, required: true, name: 'a' },
       { timeout: 9, required: true, name: 'b' },
     ]);
   });
 
   test('words of YAML 1.1 stay text', () => {
-    expect(parsePipelineFile('a: yes\nb: 2026-03-01\nc: 0123\n', 'p.yaml').definition).toEqual({
+    expect(parsePipelineFile('a: yes\nb: 2026-03-01\nc: 0123\n', 'p.yaml').value).toEqual({
       a: 'yes',
       b: '2026-03-01',
       c: 123,
@@ -173,6 +174,6 @@ describe('the file itself', () => {
   test('the largest one is taken', async () => {
     const path = join(folder, 'p.yaml');
     writeFileSync(path, `name: a\n#${'x'.repeat(MOST_FILE_BYTES - 9)}`);
-    expect((await readPipelineFile(path)).definition).toEqual({ name: 'a' });
+    expect((await readPipelineFile(path)).value).toEqual({ name: 'a' });
   });
 });
