@@ -26,8 +26,8 @@ export type AgentHealth = { ok: boolean; failures: number; latency_ms: number | 
 
 export type TaskPhase = 'queued' | 'assigned' | 'running' | 'backoff' | 'closed';
 
-/** The caller for whom a pipeline runs operations. */
-export type RunPrincipal = Pick<Principal, 'id' | 'name' | 'role' | 'grants'>;
+/** The caller for whom a pipeline runs operations; `depth` counts the pipelines that started one another above it. */
+export type RunPrincipal = Pick<Principal, 'id' | 'name' | 'role' | 'grants' | 'keyId'> & { depth: number };
 
 export interface ControlTables {
   agents: {
@@ -46,7 +46,11 @@ export interface ControlTables {
     draining: Generated<boolean>;
     current_load: Generated<number>;
     last_heartbeat: Created;
+    beats: Generated<boolean>;
     health: JsonbWithDefault<AgentHealth | null>;
+    answered_at: Date | null;
+    told_load: Generated<number>;
+    told_at: Created;
     registered_at: Created;
     updated_at: Created;
     deleted_at: Date | null;
@@ -73,6 +77,9 @@ export interface ControlTables {
     lost: Generated<number>;
     assigned_agent: string | null;
     excluded_agents: Generated<string[]>;
+    /** Equal for tasks that the same agents can do. */
+    lane: GeneratedAlways<string>;
+    retries: Generated<number>;
     lease_until: Date | null;
     progress: Generated<number>;
     result: JsonbWithDefault<JsonObject | null>;
@@ -92,6 +99,7 @@ export interface ControlTables {
     agent_id: string | null;
     status: 'running' | 'completed' | 'failed' | 'lost' | 'timed_out' | 'cancelled';
     completion_id: string | null;
+    claim_id: string | null;
     error: JsonbWithDefault<FailureRecord | null>;
     started_at: Created;
     ended_at: Date | null;

@@ -5,6 +5,8 @@ import { up as control } from './0002_control.ts';
 import { up as credentials } from './0003_credentials.ts';
 import { up as limits } from './0004_limits.ts';
 import { up as eventHorizon } from './0005_event_horizon.ts';
+import { up as taskQueue } from './0006_task_queue.ts';
+import { up as agentSigns } from './0007_agent_signs.ts';
 
 export const MIGRATIONS: { name: string; up(db: Kysely<never>): Promise<void> }[] = [
   { name: '0001_ingestion', up: ingestion },
@@ -12,4 +14,6 @@ export const MIGRATIONS: { name: string; up(db: Kysely<never>): Promise<void> }[
   { name: '0003_credentials', up: credentials },
   { name: '0004_limits', up: limits },
   { name: '0005_event_horizon', up: eventHorizon },
+  { name: '0006_task_queue', up: taskQueue },
+  { name: '0007_agent_signs', up: agentSigns },
 ];
