@@ -189,10 +189,12 @@ export async function findGap(db: Db, position: EventPosition): Promise<{ oldest
   return { oldest: row?.oldest ?? formatPosition(head) };
 }
 
-/** Removes events from before `before` and notes up to where; resolves with their number. */
-export async function pruneEvents(db: Db, before: Date): Promise<number> {
+/** Removes the oldest events from before `before`, at most `limit`, and notes up to where; resolves with their number. */
+export async function pruneEvents(db: Db, before: Date, limit: number): Promise<number> {
   const result = await sql<{ count: number }>`
-    WITH gone AS (DELETE FROM event_log WHERE created_at < ${before} RETURNING xid, seq),
+    WITH old AS (SELECT xid, seq FROM event_log WHERE created_at < ${before} ORDER BY xid, seq LIMIT ${limit}),
+    gone AS (DELETE FROM event_log USING old WHERE event_log.xid = old.xid AND event_log.seq = old.seq
+      RETURNING event_log.xid, event_log.seq),
     newest AS (SELECT xid, seq FROM gone ORDER BY xid DESC, seq DESC LIMIT 1),
     noted AS (
       UPDATE installation SET events_pruned_xid = newest.xid, events_pruned_seq = newest.seq FROM newest

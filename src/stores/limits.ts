@@ -1,9 +1,11 @@
 /** Counts of requests that all processes share, by caller and window: in Redis, or in an unlogged table of Postgres. */
 import { Redis } from 'ioredis';
+import { sql } from 'kysely';
 import type pg from 'pg';
 import { RateLimiterPostgres, RateLimiterRedis } from 'rate-limiter-flexible';
 import type { Config } from '../schema/config.ts';
 import { RATE_WINDOW_SECONDS, type RateClass } from '../schema/limits.ts';
+import type { Db } from './database.ts';
 
 /** How much of a window is counted, and when it ends. */
 export interface Counted {
@@ -86,4 +88,13 @@ function counting(kind: LimitStore['kind'], limiter: Limiter, close: () => Promi
     },
     close,
   };
+}
+
+/** Forgets windows that ended before `before`; only Postgres keeps those. Resolves with how many left. */
+export async function pruneLimits(db: Db, before: Date): Promise<number> {
+  const result = await db
+    .deleteFrom('rate_limits')
+    .where('expire', '<', sql<string>`${before.getTime()}::bigint`)
+    .executeTakeFirst();
+  return Number(result.numDeletedRows);
 }

@@ -1,12 +1,22 @@
 /** Removes what nothing refers to any more: broken uploads, expired keys and sessions, old events and caches. */
 import { sql } from 'kysely';
 import type { Deps } from '../../deps.ts';
+import { pruneAudit } from '../../stores/audit.ts';
+import { pruneEvents } from '../../stores/events.ts';
+import { pruneLimits } from '../../stores/limits.ts';
+import { pruneQueryCache } from '../../stores/query-cache.ts';
 import { pruneQueryLog } from '../../stores/query-log.ts';
+import { pruneQuotas } from '../../stores/quotas.ts';
 import { keepAlive } from '../context.ts';
 
 const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 /** An upload may take this long before its bytes count as left behind. */
 const UPLOAD_HOURS = 24;
+/** Days that what callers used of their daily quotas is kept, for those who ask afterwards. */
+const QUOTA_DAYS = 35;
+/** Rows of one DELETE where a sweep may find millions. */
+const BATCH = 10_000;
 
 export interface Swept {
   unfinished: number;
@@ -48,17 +58,33 @@ async function sweepOrphans(deps: Deps, before: Date): Promise<number> {
 }
 
 async function sweepRows(deps: Deps): Promise<number> {
-  const days = deps.config.RETENTION_DAYS;
+  const { db, config } = deps;
+  const daysAgo = (days: number) => new Date(Date.now() - days * DAY_MS);
   const results = await Promise.all([
-    sql`DELETE FROM sessions WHERE expires_at < now()`.execute(deps.db),
-    sql`DELETE FROM idempotency_keys WHERE created_at < now() - make_interval(days => 2)`.execute(deps.db),
-    sql`DELETE FROM event_log WHERE created_at < now() - make_interval(days => ${days})`.execute(deps.db),
-    sql`DELETE FROM query_cache WHERE created_at < now() - make_interval(days => 1)`.execute(deps.db),
-    sql`DELETE FROM workflow_runs WHERE closed_at < now() - make_interval(days => ${days})
+    sql`DELETE FROM sessions WHERE expires_at < now()`.execute(db),
+    sql`DELETE FROM idempotency_keys WHERE created_at < now() - make_interval(days => 2)`.execute(db),
+    sql`DELETE FROM workflow_runs WHERE closed_at < ${daysAgo(config.RETENTION_DAYS)}
         AND NOT EXISTS (SELECT FROM file_imports WHERE file_imports.workflow_id = workflow_runs.workflow_id AND deleted_at IS NULL)`.execute(
-      deps.db,
+      db,
     ),
   ]);
-  const queries = await pruneQueryLog(deps.db, new Date(Date.now() - days * 24 * HOUR_MS));
-  return results.reduce((sum, result) => sum + Number(result.numAffectedRows ?? 0n), queries);
+  const counts = [
+    await pruneAllEvents(deps, daysAgo(config.EVENT_RETENTION_DAYS)),
+    await pruneAudit(db, daysAgo(config.AUDIT_RETENTION_DAYS), BATCH),
+    await pruneQueryLog(db, daysAgo(config.RETENTION_DAYS)),
+    await pruneQueryCache(db),
+    await pruneQuotas(db, daysAgo(QUOTA_DAYS)),
+    await pruneLimits(db, new Date(Date.now() - HOUR_MS)),
+  ];
+  const swept = results.reduce((sum, result) => sum + Number(result.numAffectedRows ?? 0n), 0);
+  return counts.reduce((sum, count) => sum + count, swept);
+}
+
+async function pruneAllEvents({ db }: Deps, before: Date): Promise<number> {
+  let total = 0;
+  for (;;) {
+    const gone = await pruneEvents(db, before, BATCH);
+    total += gone;
+    if (gone < BATCH) return total;
+  }
 }

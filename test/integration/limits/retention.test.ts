@@ -1,0 +1,115 @@
+/** Retention: what is too old goes in bounded batches, what is not stays, and the audit log tells of its own loss. */
+import { randomUUID } from 'node:crypto';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { sql } from 'kysely';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Swept, sweepStorage } from '../../../src/activities/maintenance/sweep.ts';
+import type { Deps } from '../../../src/deps.ts';
+import { pruneAudit } from '../../../src/stores/audit.ts';
+import { parsePosition } from '../../../src/stores/event-position.ts';
+import { findGap } from '../../../src/stores/events.ts';
+import { openStand, type Stand } from '../api/stand.ts';
+
+let stand: Stand;
+beforeAll(async () => {
+  const objects = { sweepUnfinished: async () => 0, list: async function* () {} } as unknown as Deps['objects'];
+  stand = await openStand(
+    { objects },
+    { AUDIT_RETENTION_DAYS: '100', EVENT_RETENTION_DAYS: '10', RETENTION_DAYS: '50' },
+  );
+});
+afterAll(() => stand.close());
+
+const sweep = () => new MockActivityEnvironment().run(() => sweepStorage(stand.deps)) as Promise<Swept>;
+
+async function insertAudit(count: number, daysOld: number, principal: string): Promise<void> {
+  await sql`INSERT INTO audit_log (at, principal_id, operation, outcome)
+    SELECT now() - make_interval(days => ${daysOld}), ${principal}, 'test', 'ok' FROM generate_series(1, ${count})`.execute(
+    stand.deps.db,
+  );
+}
+
+async function insertEvents(count: number, daysOld: number): Promise<void> {
+  await sql`INSERT INTO event_log (event_id, name, owner, data, created_at)
+    SELECT gen_random_uuid(), 'file.uploaded', 'ada', '{}', now() - make_interval(days => ${daysOld})
+    FROM generate_series(1, ${count})`.execute(stand.deps.db);
+}
+
+const auditOf = async (principal: string) =>
+  Number(
+    (
+      await stand.deps.db
+        .selectFrom('audit_log')
+        .select((eb) => eb.fn.countAll().as('n'))
+        .where('principal_id', '=', principal)
+        .executeTakeFirstOrThrow()
+    ).n,
+  );
+const notes = () =>
+  stand.deps.db
+    .selectFrom('audit_log')
+    .selectAll()
+    .where('operation', '=', 'audit.prune')
+    .orderBy('audit_id')
+    .execute();
+
+describe('the sweep', () => {
+  it('keeps each kind of row for its own time', async () => {
+    await insertAudit(3, 101, 'old');
+    await insertAudit(2, 99, 'young');
+    await insertEvents(4, 11);
+    await insertEvents(2, 9);
+    await stand.deps.db
+      .insertInto('query_cache')
+      .values({ cache_key: randomUUID(), versions: '', response: '{}', created_at: new Date(Date.now() - 7_200_000) })
+      .execute();
+    const before = parsePosition('1-1');
+    expect(await findGap(stand.deps.db, before)).toBeNull();
+    const { rows } = await sweep();
+    expect(rows).toBe(3 + 4 + 1);
+    expect([await auditOf('old'), await auditOf('young')]).toEqual([0, 2]);
+    const events = await stand.deps.db.selectFrom('event_log').select('created_at').execute();
+    expect(events).toHaveLength(2);
+    // Whoever comes back to before that is told.
+    expect(await findGap(stand.deps.db, before)).not.toBeNull();
+    const [note, ...others] = await notes();
+    expect(others).toEqual([]);
+    expect(note).toMatchObject({ principal_id: null, outcome: 'ok' });
+    expect(note?.resource).toMatch(/^3 entries before \d{4}-/);
+    expect((await sweep()).rows).toBe(0);
+    expect(await notes()).toHaveLength(1);
+  });
+
+  it('takes more than a batch of events in one go', async () => {
+    await insertEvents(25_000, 30);
+    expect((await sweep()).rows).toBe(25_000);
+  });
+});
+
+describe('pruning the audit log', () => {
+  it('works in batches and leaves one entry with the sum', async () => {
+    await insertAudit(25, 400, 'many');
+    const before = new Date(Date.now() - 300 * 86_400_000);
+    expect(await pruneAudit(stand.deps.db, before, 10)).toBe(25);
+    expect(await auditOf('many')).toBe(0);
+    const last = (await notes()).at(-1);
+    expect(last?.resource).toBe(`25 entries before ${before.toISOString()}`);
+    expect(await pruneAudit(stand.deps.db, before, 10)).toBe(0);
+    expect((await notes()).at(-1)?.audit_id).toBe(last?.audit_id);
+  });
+
+  it('notes what went even when it is stopped in the middle', async () => {
+    await insertAudit(20, 400, 'stopped');
+    const before = new Date(Date.now() - 300 * 86_400_000);
+    let batches = 0;
+    const transaction = () => {
+      batches += 1;
+      if (batches > 1) throw new Error('killed');
+      return stand.deps.db.transaction();
+    };
+    const db = { transaction } as unknown as Deps['db'];
+    await expect(pruneAudit(db, before, 10)).rejects.toThrow('killed');
+    expect(await auditOf('stopped')).toBe(10);
+    expect((await notes()).at(-1)?.resource).toMatch(/^10 entries/);
+  });
+});
