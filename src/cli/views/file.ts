@@ -6,16 +6,29 @@ import { clean, formatBytes, formatDuration } from '../text.ts';
 
 const STATUS_STYLE: Record<string, Style> = {
   completed: 'green',
+  approved: 'green',
+  delivered: 'green',
+  active: 'green',
   running: 'cyan',
   processing: 'cyan',
   paused: 'yellow',
   cancelled: 'yellow',
+  waiting: 'yellow',
+  retrying: 'yellow',
+  compensated: 'yellow',
+  degraded: 'yellow',
+  draining: 'yellow',
   failed: 'red',
   terminated: 'red',
   timed_out: 'red',
+  rejected: 'red',
+  expired: 'red',
+  undelivered: 'red',
+  unhealthy: 'red',
+  offline: 'red',
 };
 
-/** A status in its colour; of files and of workflows alike. */
+/** A status in its colour, whatever has it. */
 export function styleStatus(out: Output, cell: string): string {
   const style = STATUS_STYLE[cell.trim()];
   return style ? out.style(style, cell) : cell;
