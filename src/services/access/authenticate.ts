@@ -19,6 +19,9 @@ export { type Credential, REVOCATION_BOUND_MS } from './stored-credentials.ts';
 /** Three parts of which the first begins with `{"` in base64url; an API_KEY of one's own may hold dots. */
 const JWT = /^eyJ[\w-]*\.[\w-]+\.[\w-]*$/;
 
+/** What may be sent on in a header. */
+const PLAIN = /^[\x21-\x7e]{1,8192}$/;
+
 export type AccessConfig = IssuerConfig &
   Pick<
     Config,
@@ -55,7 +58,7 @@ export function createAuthenticator(options: {
   const external = createExternal({ config, http, now, log });
 
   async function askOthers(token: string): Promise<Principal> {
-    if (!external) throw refused();
+    if (!external || !PLAIN.test(token)) throw refused();
     return external.verify(token);
   }
 
