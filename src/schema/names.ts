@@ -91,6 +91,8 @@ export const QUEUES = {
   agents: 'ostinato-agents',
   /** The built-in stages: data in child processes. */
   stages: 'ostinato-stages',
+  /** Operations that pipelines run: short or waiting, never heavy. */
+  pipelines: 'ostinato-pipelines',
   /** Webhooks and mail: somebody else's servers. */
   notifications: 'ostinato-notifications',
 } as const;

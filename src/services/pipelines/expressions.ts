@@ -1,0 +1,171 @@
+/** Conditions and templates of pipelines: CEL, which has no loops without bound, no functions of ours and no prototypes. */
+import { runInNewContext } from 'node:vm';
+import { type ASTNode, Environment } from '@marcbachmann/cel-js';
+import { Failure } from '../../schema/failures.ts';
+import type { Json, JsonObject } from '../../schema/json.ts';
+
+/** What expressions can name. `stages` holds only stages that are over. */
+export interface Scope {
+  input: Json;
+  parameters: JsonObject;
+  stages: JsonObject;
+  run: JsonObject;
+  /** One item of `for_each` and its place; absent outside. */
+  item?: Json;
+  item_index?: number;
+}
+
+/** Most characters of one expression, and time that all expressions of one stage may take. */
+const MAX_CHARACTERS = 2_000;
+const MAX_MS = 250;
+/** Most bytes, as JSON, of what expressions make. */
+export const MAX_RESULT_BYTES = 256 * 1024;
+
+const NAMES = ['input', 'parameters', 'stages', 'run', 'item', 'item_index'] as const;
+
+/** JSON knows one kind of number, CEL two that do not mix: mixed arithmetic is done in doubles. */
+function environment(): Environment {
+  const made = new Environment({
+    homogeneousAggregateLiterals: false,
+    limits: { maxAstNodes: 500, maxDepth: 40, maxListElements: 200, maxMapEntries: 200, maxCallArguments: 10 },
+  });
+  for (const name of NAMES) made.registerVariable(name, 'dyn');
+  const mixed: [string, (a: number, b: number) => number][] = [
+    ['+', (a, b) => a + b],
+    ['-', (a, b) => a - b],
+    ['*', (a, b) => a * b],
+    ['/', (a, b) => a / b],
+  ];
+  for (const [sign, act] of mixed) {
+    made.registerOperator(`int ${sign} double`, (a, b) => act(Number(a), b));
+    made.registerOperator(`double ${sign} int`, (a, b) => act(a, Number(b)));
+  }
+  return made;
+}
+
+const env = environment();
+
+export interface Expression {
+  text: string;
+  /** Names of stages that it reads; null when it reads one by a computed name. */
+  stages: ReadonlySet<string> | null;
+  /** Whether it reads `item` or `item_index`. */
+  usesItem: boolean;
+  run(scope: Scope): unknown;
+}
+
+/**
+ * Parses one expression. `names` are the stages of the pipeline: after `stages.` a name with dashes counts as one name,
+ * while CEL itself would subtract. Throws Failure('invalid_pipeline') with the place of the fault.
+ */
+export function parseExpression(source: string, names: readonly string[]): Expression {
+  if (source.length > MAX_CHARACTERS) throw invalid(`is longer than ${MAX_CHARACTERS} characters`);
+  const text = quoteNames(source.trim(), names);
+  try {
+    const parsed = env.parse(text);
+    const checked = parsed.check();
+    if (!checked.valid) throw checked.error ?? new Error('is not valid');
+    const read = namesRead(parsed.ast);
+    return { text, ...read, run: (scope) => parsed(toCel({ ...scope }) as Record<string, unknown>) };
+  } catch (error) {
+    throw invalid(reasonOf(error));
+  }
+}
+
+/** `stages.data-ingestion.output` becomes `stages["data-ingestion"].output`, for names of this pipeline only. */
+function quoteNames(text: string, names: readonly string[]): string {
+  const dashed = names.filter((name) => /^[A-Za-z_][\w-]*$/.test(name) && name.includes('-'));
+  if (dashed.length === 0) return text;
+  const alternatives = dashed.sort((a, b) => b.length - a.length).join('|');
+  return text.replace(new RegExp(`\\bstages\\.(${alternatives})(?![\\w-])`, 'g'), 'stages["$1"]');
+}
+
+function namesRead(ast: ASTNode): { stages: ReadonlySet<string> | null; usesItem: boolean } {
+  const stages = new Set<string>();
+  let computed = false;
+  let usesItem = false;
+  const visit = (value: unknown): void => {
+    if (Array.isArray(value)) {
+      for (const part of value) visit(part);
+      return;
+    }
+    if (typeof value !== 'object' || value === null || !('op' in value)) return;
+    const { op, args } = value as ASTNode;
+    if (op === 'id' && (args === 'item' || args === 'item_index')) usesItem = true;
+    if (op === 'id' && args === 'stages') computed = true;
+    const name = stageRead(value as ASTNode);
+    if (name === undefined) visit(args);
+    else stages.add(name);
+  };
+  visit(ast);
+  return { stages: computed ? null : stages, usesItem };
+}
+
+/** The name in `stages.name` and `stages["name"]`; undefined for anything else. */
+function stageRead({ op, args }: ASTNode): string | undefined {
+  if (op !== '.' && op !== '[]') return undefined;
+  const [of, key] = args as [ASTNode, string | ASTNode];
+  if (of.op !== 'id' || of.args !== 'stages') return undefined;
+  if (typeof key === 'string') return key;
+  return key.op === 'value' && typeof key.args === 'string' ? key.args : undefined;
+}
+
+/**
+ * Evaluates within a fixed time, whatever the expressions are. Throws Failure('invalid_pipeline') for an error in one,
+ * a result too large, or the time used up.
+ */
+export function withinTime<T>(work: () => T): T {
+  try {
+    return runInNewContext('work()', { work }, { timeout: MAX_MS }) as T;
+  } catch (error) {
+    if (error instanceof Failure) throw error;
+    if ((error as { code?: unknown } | null)?.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT') {
+      throw invalid(`takes longer than ${MAX_MS} ms`);
+    }
+    throw invalid(reasonOf(error));
+  }
+}
+
+/** The value of one expression as JSON. */
+export function evaluate(expression: Expression, scope: Scope): Json {
+  return fromCel(expression.run(scope));
+}
+
+export function invalid(message: string): Failure {
+  return new Failure('invalid_pipeline', message);
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof Failure) return error.message;
+  const summary = (error as { summary?: unknown } | null)?.summary;
+  if (typeof summary === 'string') return summary;
+  return error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
+}
+
+function toCel(value: unknown): unknown {
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : value;
+  if (Array.isArray(value)) return value.map(toCel);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, toCel(part)]));
+}
+
+function fromCel(value: unknown): Json {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return value;
+  if (typeof value === 'bigint') {
+    if (value > BigInt(Number.MAX_SAFE_INTEGER) || value < BigInt(Number.MIN_SAFE_INTEGER)) return String(value);
+    return Number(value);
+  }
+  if (typeof value === 'number') {
+    if (Number.isFinite(value)) return value;
+    throw invalid('gives a number that JSON cannot hold');
+  }
+  if (value instanceof Date) return value.toISOString();
+  if (Array.isArray(value)) return value.map(fromCel);
+  if (value instanceof Map) {
+    return Object.fromEntries([...value].map(([key, part]) => [String(key), fromCel(part)]));
+  }
+  if (typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype) {
+    return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, fromCel(part)]));
+  }
+  throw invalid('gives a value that JSON cannot hold');
+}
