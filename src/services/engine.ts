@@ -121,8 +121,8 @@ export async function updateRun<T>(deps: Deps, workflowId: string, name: string)
   );
 }
 
-export async function signalRun(deps: Deps, workflowId: string, name: string): Promise<void> {
-  await onRunning(workflowId, () => deps.temporal.workflow.getHandle(workflowId).signal(name));
+export async function signalRun(deps: Deps, workflowId: string, name: string, ...args: unknown[]): Promise<void> {
+  await onRunning(workflowId, () => deps.temporal.workflow.getHandle(workflowId).signal(name, ...args));
 }
 
 async function onRunning<T>(workflowId: string, ask: () => Promise<T>): Promise<T> {
