@@ -4,10 +4,9 @@ import type { Deps } from '../deps.ts';
 import type { AnyOperation } from '../operations/contract.ts';
 import type { Principal } from '../schema/principal.ts';
 import { toFailure } from '../schema/unknown-error.ts';
-import { createAuthenticator } from '../services/access/authenticate.ts';
-import { createFailureLimit } from '../services/access/failure-limit.ts';
 import type { EventHub } from '../services/event-hub.ts';
 import { createHealth } from '../services/health.ts';
+import { type Access, createAccess } from './access.ts';
 import { authentication, createGate } from './authentication.ts';
 import { type ApiContext, type ApiEnv, peerAddress } from './context.ts';
 import { mountDocs } from './docs-routes.ts';
@@ -51,20 +50,15 @@ export interface ApiOptions {
   slowReaderMs?: number;
   /** Failed authentications a minute from one address; 20 unless told. */
   failedAuthPerMinute?: number;
+  /** Shared with the WebSockets beside this door; its own unless given. */
+  access?: Access;
 }
 
 export function createApi(options: ApiOptions): Hono<ApiEnv> {
   const { deps, operations, mcp, hub, version = '0.0.0' } = options;
   const { config, db, log } = deps;
-  const gate = createGate({
-    authenticator: createAuthenticator({ db, config, log }),
-    limit: createFailureLimit(
-      options.failedAuthPerMinute === undefined ? {} : { perMinute: options.failedAuthPerMinute },
-    ),
-    db,
-    log,
-    cookies: config,
-  });
+  const access = options.access ?? createAccess(deps, options.failedAuthPerMinute);
+  const gate = createGate({ ...access, db, log, cookies: config });
   const app = new Hono<ApiEnv>();
   app.use(requestId());
   if (config.OTEL_EXPORTER_OTLP_ENDPOINT) app.use(requestTracing());

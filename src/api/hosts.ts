@@ -32,7 +32,7 @@ export function hostCheck(settings: HostSettings): MiddlewareHandler<ApiEnv> {
     if (isRight(host)) return next();
     return problem(
       c,
-      new Failure('forbidden', `Host ${JSON.stringify(host.slice(0, 100))} is not one of ALLOWED_HOSTS`),
+      new Failure('forbidden', `Host ${JSON.stringify(bareHost(host).slice(0, 100))} is not one of ALLOWED_HOSTS`),
     );
   };
 }

@@ -7,20 +7,25 @@ import { createMcpDoor } from '../mcp/door.ts';
 import { allowedHosts } from '../mcp/guard.ts';
 import { operations } from '../operations/index.ts';
 import { invoke } from '../operations/invoke.ts';
-import { loadConfig } from '../schema/config.ts';
+import { type Config, ConfigError, loadConfig } from '../schema/config.ts';
+import { checkTls, readServerTls } from '../schema/tls.ts';
 import { ensureAdminKey } from '../services/admin-key.ts';
 import { createEventHub } from '../services/event-hub.ts';
 import { contextChanges, houseResources } from '../services/resources.ts';
 import { workflowTasks } from '../services/workflow-tasks.ts';
 import { migrate } from '../stores/migrate.ts';
 import { startTracing } from '../tracing.ts';
+import { createAccess } from './access.ts';
 import { createApi } from './app.ts';
 import { listen } from './server.ts';
+import { watchCertificate } from './tls-server.ts';
+import { createLiveSockets } from './websocket/server.ts';
 
 /** What runs may take to finish; the supervisor kills after ten seconds. */
 const GRACE_MS = 7_000;
 
-const config = loadConfig();
+const config = readConfig();
+const tls = readServerTls(config);
 const log = createLog(config.LOG_LEVEL, 'api');
 const tracing = await startTracing(config, { service: 'ostinato-api', log });
 const deps = await createDeps(config, {
@@ -46,19 +51,23 @@ const mcp = createMcpDoor({
   version: manifest.version,
   hosts: allowedHosts(config),
 });
-const app = createApi({ deps, operations, hub, mcp, draining: draining.signal, version: manifest.version });
-const server = await listen(app, { port: config.SERVER_PORT, hostname: config.HOST }).catch(
+const access = createAccess(deps);
+const app = createApi({ deps, operations, hub, mcp, access, draining: draining.signal, version: manifest.version });
+const live = createLiveSockets({ deps, hub, access, draining: draining.signal });
+const server = await listen(app, { port: config.SERVER_PORT, hostname: config.HOST, tls }, live.upgrade).catch(
   (error: NodeJS.ErrnoException) => {
     if (error.code === 'EADDRINUSE') process.stderr.write(`SERVER_PORT ${config.SERVER_PORT} is taken\n`);
     else log.fatal({ err: error }, 'the API cannot listen');
     return process.exit(1);
   },
 );
+const certificate = tls && watchCertificate({ config, inUse: tls, renew: server.renew, log });
 
 let ending: Promise<void> | undefined;
 function end(): Promise<void> {
   ending ??= (async () => {
     draining.abort();
+    certificate?.stop();
     await mcp.close();
     await server.drain(GRACE_MS);
     await hub.close();
@@ -77,3 +86,16 @@ function end(): Promise<void> {
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void end());
 watchSupervisor(() => void end());
 process.stdout.write(`${JSON.stringify({ ready: true, port: server.port })}\n`);
+
+/** The settings; a wrong one ends the process with a line that names it instead of a stack. */
+function readConfig(): Config {
+  try {
+    const read = loadConfig();
+    checkTls(read);
+    return read;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return process.exit(2);
+  }
+}

@@ -1,0 +1,152 @@
+/** `/ws`: all WebSockets of a process, how many there may be, and the rounds that look after them. */
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { type WebSocket, WebSocketServer } from 'ws';
+import type { Deps } from '../../deps.ts';
+import { Failure } from '../../schema/failures.ts';
+import { CLOSE_CODES } from '../../schema/live.ts';
+import type { Principal } from '../../schema/principal.ts';
+import { toFailure } from '../../schema/unknown-error.ts';
+import type { EventHub } from '../../services/event-hub.ts';
+import type { Access } from '../access.ts';
+import { type Connection, openConnection } from './connection.ts';
+import { createRecheck } from './recheck.ts';
+import { createSignIn } from './sign-in.ts';
+import { LIVE_LIMITS, type LiveLimits } from './timing.ts';
+import { refuseUpgrade, upgradeRule } from './upgrade.ts';
+
+export interface LiveSocketsOptions {
+  deps: Pick<Deps, 'db' | 'config' | 'log' | 'metrics'>;
+  hub: EventHub;
+  access: Access;
+  /** Aborts when the server drains: every socket is closed with 1001, and no more are opened. */
+  draining: AbortSignal;
+  limits?: Partial<LiveLimits>;
+}
+
+export interface LiveSockets {
+  /** For the server's event `upgrade`. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+}
+
+/** Those that are not signed in yet may hold so much of the room; beyond it the oldest makes way. */
+const ANONYMOUS_SHARE = 0.5;
+/** A client that means well has sent its credential by then. */
+const ANONYMOUS_GRACE_MS = 1_000;
+const RETRY_SECONDS = 5;
+
+export function createLiveSockets(options: LiveSocketsOptions): LiveSockets {
+  const { deps, hub, access, draining } = options;
+  const { config, metrics, log } = deps;
+  const limits = { ...LIVE_LIMITS, ...options.limits };
+  const rule = upgradeRule(config);
+  const signIn = createSignIn(access, deps);
+  const open = new Set<Connection>();
+  /** In the order they came. */
+  const anonymous = new Set<Connection>();
+  const perCaller = new Map<string, number>();
+  const mostAnonymous = Math.max(1, Math.floor(config.WS_MAX_CONNECTIONS * ANONYMOUS_SHARE));
+  // A variable of its own, because the types do not know `closeTimeout` yet.
+  const protocol = {
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: limits.messageBytes,
+    closeTimeout: limits.lingerMs,
+  };
+  const wss = new WebSocketServer(protocol);
+  const recheck = createRecheck({ authenticator: access.authenticator, log, open, everyMs: limits.recheckMs });
+  let heartbeat: NodeJS.Timeout | undefined;
+
+  /** Throws Failure('unavailable') when there is no room for another. */
+  function makeRoom(): void {
+    const full = new Failure('unavailable', 'No room for another connection', { retryAfterSeconds: RETRY_SECONDS });
+    if (draining.aborted || open.size >= config.WS_MAX_CONNECTIONS) throw full;
+    if (anonymous.size < mostAnonymous) return;
+    const [oldest] = anonymous;
+    if (!oldest || Date.now() - oldest.since < ANONYMOUS_GRACE_MS) throw full;
+    anonymous.delete(oldest);
+    oldest.close(CLOSE_CODES.unauthenticated, 'made way for others');
+  }
+
+  function accept(ws: WebSocket, socket: Duplex, request: IncomingMessage, session: string | undefined): void {
+    let caller: string | null = null;
+    const connection = openConnection({
+      ws,
+      socket,
+      address: addressOf(request.socket),
+      session,
+      hub,
+      deps,
+      limits,
+      signIn,
+      admit(admitted, principal: Principal) {
+        const count = perCaller.get(principal.id) ?? 0;
+        if (count >= config.WS_MAX_PER_CALLER) return false;
+        caller = principal.id;
+        perCaller.set(caller, count + 1);
+        anonymous.delete(admitted);
+        return true;
+      },
+    });
+    open.add(connection);
+    anonymous.add(connection);
+    metrics.openSockets.inc();
+    watch();
+    ws.once('close', (code) => {
+      open.delete(connection);
+      anonymous.delete(connection);
+      metrics.openSockets.dec();
+      metrics.socketCloses.inc({ code: closeLabel(connection.closedWith ?? code) });
+      if (caller !== null) {
+        const left = (perCaller.get(caller) ?? 1) - 1;
+        if (left > 0) perCaller.set(caller, left);
+        else perCaller.delete(caller);
+      }
+      watch();
+    });
+  }
+
+  /** The rounds go while there is somebody to look after. */
+  function watch(): void {
+    if (open.size === 0) {
+      clearInterval(heartbeat);
+      heartbeat = undefined;
+      recheck.stop();
+      return;
+    }
+    recheck.start();
+    heartbeat ??= setInterval(() => {
+      for (const connection of open) connection.beat();
+    }, limits.heartbeatMs);
+  }
+
+  draining.addEventListener('abort', () => {
+    for (const connection of open) connection.close(CLOSE_CODES.goingAway, 'the server is going away');
+  });
+
+  return {
+    upgrade(request, socket, head) {
+      // Until `ws` has it, and for those it never gets.
+      socket.on('error', () => {});
+      try {
+        const { session } = rule.check(request);
+        makeRoom();
+        wss.handleUpgrade(request, socket, head, (ws) => accept(ws, socket, request, session));
+      } catch (error) {
+        refuseUpgrade(socket, toFailure(error));
+      }
+    },
+  };
+}
+
+/** Codes of the protocol and ours by number; a peer may send any, and a label must not grow with that. */
+function closeLabel(code: number): string {
+  const ours: number[] = Object.values(CLOSE_CODES);
+  return code < 3000 || ours.includes(code) ? String(code) : 'other';
+}
+
+function addressOf(socket: Socket): string | null {
+  return socket.remoteAddress?.replace(/^::ffff:/, '') ?? null;
+}
