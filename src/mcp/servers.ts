@@ -6,6 +6,7 @@ import type { ToolCaller } from './calls.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { DoorOptions, Era } from './contract.ts';
 import type { Inflight } from './inflight.ts';
+import { attachPrompts } from './prompts.ts';
 import { attachResources } from './resources.ts';
 import { TASKS_EXTENSION } from './task-views.ts';
 import { attachTasks } from './tasks.ts';
@@ -32,16 +33,18 @@ export function createServers(dependencies: Dependencies): (era: Era) => Server 
     ...extend?.options,
     instructions: INSTRUCTIONS,
     jsonSchemaValidator: new AjvJsonSchemaValidator(),
-    cacheHints: { 'tools/list': list, 'server/discover': list, 'resources/templates/list': list },
+    cacheHints: { 'tools/list': list, 'prompts/list': list, 'server/discover': list, 'resources/templates/list': list },
   };
   const own: Record<Era, ServerCapabilities> = {
     legacy: {
       tools: {},
+      prompts: {},
       resources: {},
       tasks: { list: {}, cancel: {}, requests: { tools: { call: {} } } },
     },
     modern: {
       tools: {},
+      prompts: {},
       // Earlier eras read again; this one can listen.
       resources: dependencies.changes ? { subscribe: true } : {},
       extensions: { [TASKS_EXTENSION]: {} },
@@ -78,6 +81,7 @@ export function createServers(dependencies: Dependencies): (era: Era) => Server 
       }
     });
     attachResources(server, resources);
+    attachPrompts(server, resources);
     attachTasks(server, era, tasks);
     extend?.attach?.(server, era);
     return server;

@@ -37,6 +37,11 @@ function choices(values: string[]): string {
   return values.length <= MOST_CHOICES ? values.join('|') : `${values.slice(0, MOST_CHOICES - 1).join('|')}|…`;
 }
 
+/** What holds when nothing is said; of lists and objects it tells little. */
+function fallback(value: unknown): string {
+  return value === undefined || value === '' || typeof value === 'object' ? '' : ` = ${value}`;
+}
+
 function object(node: Node, depth: number, omit: readonly string[]): string {
   if (depth === 0) return '{…}';
   const { properties, required = [] } = node as { properties?: Record<string, Node>; required?: string[] };
@@ -48,8 +53,7 @@ function object(node: Node, depth: number, omit: readonly string[]): string {
     .filter(([name]) => !omit.includes(name))
     .map(([name, field]) => {
       const mark = required.includes(name) ? '' : '?';
-      const fallback = field.default === undefined || typeof field.default === 'object' ? '' : ` = ${field.default}`;
-      return `${name}${mark}: ${write(field, depth - 1)}${fallback}`;
+      return `${name}${mark}: ${write(field, depth - 1)}${fallback(field.default)}`;
     });
   return `{ ${fields.join(', ')} }`;
 }

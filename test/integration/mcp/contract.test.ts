@@ -1,7 +1,7 @@
 /** What every client meets, whatever its generation, era and wire. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type AnyClient, connectCurrent, connectPrevious } from '../../fixtures/mcp/clients.ts';
-import { CONTEXT_URI, type House, openHouse } from '../../fixtures/mcp/house.ts';
+import { CONTEXT_URI, type House, openHouse, RUN_URI } from '../../fixtures/mcp/house.ts';
 import { KEYS } from '../../fixtures/mcp/principals.ts';
 import { type Served, serveDoor } from '../../fixtures/mcp/serve.ts';
 
@@ -138,6 +138,34 @@ for (const wire of ['http', 'stdio'] as const) {
       const after = JSON.parse((await client.readResource(CONTEXT_URI))[0]?.text ?? '');
       expect(after).toEqual({ current_phase: 'idle', version: before.version + 1 });
       await expect(client.readResource('ostinato://context/none')).rejects.toThrow();
+    });
+
+    test('finds the templates of runs and reads one', async () => {
+      expect((await client.listTemplates()).map(({ uriTemplate }) => uriTemplate)).toEqual([
+        'ostinato://runs/{run_id}',
+      ]);
+      expect(JSON.parse((await client.readResource(RUN_URI))[0]?.text ?? '')).toMatchObject({ run_id: 'run-1' });
+    });
+
+    test('picks a prompt that drafts a pipeline, and one that explains a run', async () => {
+      const prompts = await client.listPrompts();
+      expect(prompts.map(({ name, arguments: args }) => [name, args?.map((arg) => [arg.name, arg.required])])).toEqual([
+        [
+          'draft_pipeline',
+          [
+            ['goal', true],
+            ['source', undefined],
+          ],
+        ],
+        ['explain_run', [['run_id', true]]],
+      ]);
+      const draft = await client.getPrompt('draft_pipeline', { goal: 'sum by day', source: 's3://b/a.csv' });
+      expect(draft).toContain('Goal: sum by day\nSource: s3://b/a.csv\n');
+      const explained = await client.getPrompt('explain_run', { run_id: 'run-1' });
+      expect(explained).toMatch(/\n\{"run_id":"run-1","status":"failed"\}$/);
+      await expect(client.getPrompt('explain_run', { run_id: 'run-2' })).rejects.toThrow('No such run');
+      await expect(client.getPrompt('draft_pipeline', { goal: ' ' })).rejects.toThrow('goal is missing');
+      await expect(client.getPrompt('draft_pipelin', {})).rejects.toThrow('No such prompt');
     });
   });
 }

@@ -94,6 +94,28 @@ describe('what is listed', () => {
   });
 });
 
+describe('what prompts give', () => {
+  const get = async (key: string, name: string, args: object) =>
+    modernCall(served.url, key, 'prompts/get', { name, arguments: args });
+
+  test('only those that the caller could act on', async () => {
+    const { result } = await modernCall(served.url, 'key-of-vera', 'prompts/list', {});
+    expect(result?.prompts).toMatchObject([{ name: 'explain_run' }]);
+    expect((await get('key-of-vera', 'draft_pipeline', { goal: 'x' })).error?.message).toBe('No such prompt');
+  });
+
+  test("nobody else's run, which looks like one that never was", async () => {
+    const others = await get('key-of-ben', 'explain_run', { run_id: 'run-1' });
+    expect(others.error).toEqual((await get('key-of-ben', 'explain_run', { run_id: 'never' })).error);
+    expect(others.error?.message).toBe('No such run');
+  });
+
+  test('no argument without an end', async () => {
+    const long = await get('key-of-ada', 'draft_pipeline', { goal: 'x'.repeat(4_001) });
+    expect(long.error?.message).toContain('longer than 4000');
+  });
+});
+
 describe('messages that are none', () => {
   const post = (body: string, type = 'application/json') =>
     fetch(served.url, {
