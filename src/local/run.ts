@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { startTimeOf } from '../../bin/lock.js';
 import { type Config, ConfigError, loadConfig } from '../schema/config.ts';
+import { checkTls } from '../schema/tls.ts';
 import { ensureAdminKey } from '../services/admin-key.ts';
 import { migrate } from '../stores/migrate.ts';
 import { ensureKeys, writeSecret } from './keys.ts';
@@ -29,7 +30,9 @@ export interface RunOptions {
 export async function run(args: readonly string[], options: RunOptions = {}): Promise<number> {
   const report = options.report ?? ((line) => console.log(line));
   try {
-    return await start(loadConfig(), {
+    const config = loadConfig();
+    checkTls(config);
+    return await start(config, {
       watch: args.includes('--watch'),
       names: args.includes('--servers-only') ? [] : ['worker', 'api'],
       report,

@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parse as parseDotenv } from 'dotenv';
 import { z } from 'zod';
+import { trustedDatabase } from './database-url.ts';
 
 const integer = (fallback: number, min: number, max: number) =>
   z.coerce.number().int().min(min).max(max).default(fallback);
@@ -52,7 +53,9 @@ const ENVIRONMENT = z.object({
     .min(1)
     .optional()
     .describe('folder of downloaded and built components (default ~/.cache/ostinato)'),
-  DATABASE_URL: url(['postgres:', 'postgresql:']).describe('Postgres 15 to 18; embedded when absent'),
+  DATABASE_URL: url(['postgres:', 'postgresql:']).describe(
+    'Postgres 15 to 18, with TLS by `?sslmode=verify-full`; embedded when absent',
+  ),
   DATABASE_POOL: integer(10, 1, 200).describe('connections a process keeps to Postgres'),
   TEMPORAL_ADDRESS: z.string().min(1).optional().describe('host:port of a Temporal frontend; embedded when absent'),
   TEMPORAL_NAMESPACE: z.string().min(1).default('default').describe('Temporal namespace'),
@@ -144,13 +147,15 @@ const ENVIRONMENT = z.object({
   INTROSPECTION_CLIENT_SECRET: z.string().min(1).optional().describe('secret of that client'),
   SMTP_URL: url(['smtp:', 'smtps:']).describe('mail server for notifications'),
   MAIL_FROM: z.string().min(3).default('ostinato@localhost').describe('sender of mail'),
-  TLS_CERT: z.string().min(1).optional().describe('PEM file with the certificate chain; the API speaks TLS with it'),
+  TLS_CERT: z.string().min(1).optional().describe('PEM file with the certificate chain; the API speaks https with it'),
   TLS_KEY: z.string().min(1).optional().describe('PEM file with the key of TLS_CERT'),
   TLS_CA: z
     .string()
     .min(1)
     .optional()
-    .describe('PEM file with authorities to trust towards Postgres, Redis, S3, Weaviate and Temporal'),
+    .describe(
+      'PEM file with authorities to trust besides the public ones towards Redis, S3, Weaviate, Temporal, and the API for clients; towards Postgres alone',
+    ),
   TEMPORAL_TLS_CERT: z.string().min(1).optional().describe('PEM file with the client certificate for Temporal'),
   TEMPORAL_TLS_KEY: z.string().min(1).optional().describe('PEM file with the key of TEMPORAL_TLS_CERT'),
   AUDIT_RETENTION_DAYS: integer(365, 1, 36_500).describe('days that the audit log is kept'),
@@ -203,15 +208,38 @@ export function loadConfig(
   if (!parsed.success) {
     throw new ConfigError(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
   }
-  const value = parsed.data;
+  const value = withAbsolutePaths(parsed.data, cwd);
+  const unpaired = [
+    ...unpairedOf(value, 'TLS_CERT', 'TLS_KEY'),
+    ...unpairedOf(value, 'TEMPORAL_TLS_CERT', 'TEMPORAL_TLS_KEY'),
+  ];
+  if (unpaired.length > 0) throw new ConfigError(unpaired);
+  const scheme = value.TLS_CERT === undefined ? 'http' : 'https';
   const host = value.HOST.includes(':') ? `[${value.HOST}]` : value.HOST;
   const reachable = value.HOST === '0.0.0.0' || value.HOST === '::' ? '127.0.0.1' : host;
   return Object.freeze({
     ...value,
+    DATABASE_URL: trustedDatabase(value.DATABASE_URL, value.TLS_CA),
     dataDir: resolve(cwd, value.DATA_DIR),
     cacheDir: value.CACHE_DIR ? resolve(cwd, value.CACHE_DIR) : defaultCacheDir(merged),
-    publicUrl: (value.PUBLIC_URL ?? `http://${reachable}:${value.SERVER_PORT}`).replace(/\/$/, ''),
+    publicUrl: (value.PUBLIC_URL ?? `${scheme}://${reachable}:${value.SERVER_PORT}`).replace(/\/$/, ''),
   });
+}
+
+/** Files that are named relative to where we were started are found by our children too. */
+function withAbsolutePaths(value: Environment, cwd: string): Environment {
+  const found = { ...value };
+  for (const name of ['TLS_CERT', 'TLS_KEY', 'TLS_CA', 'TEMPORAL_TLS_CERT', 'TEMPORAL_TLS_KEY'] as const) {
+    const path = value[name];
+    if (path !== undefined) found[name] = resolve(cwd, path);
+  }
+  return found;
+}
+
+function unpairedOf(value: Environment, cert: keyof Environment, key: keyof Environment): string[] {
+  if ((value[cert] === undefined) === (value[key] === undefined)) return [];
+  const [set, missing] = value[cert] === undefined ? [key, cert] : [cert, key];
+  return [`${missing}: must be set too, because ${set} is`];
 }
 
 function defaultCacheDir(env: NodeJS.ProcessEnv): string {
