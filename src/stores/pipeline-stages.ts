@@ -1,0 +1,169 @@
+/** Stages of runs and the items of their `for_each`, as rows. Status moves forward; a new attempt begins it anew. */
+import { type Selectable, sql } from 'kysely';
+import type { StageStatus } from '../schema/names.ts';
+import type { StageRef } from '../schema/pipeline-flow.ts';
+import type { StageDefinition } from '../schema/pipelines.ts';
+import type { StageOutput } from '../schema/stages/contract.ts';
+import type { FailureRecord, Tables } from '../schema/tables.ts';
+import type { Db, Trx } from './database.ts';
+
+export type StageRow = Selectable<Tables['pipeline_stages']>;
+
+export const OVER: readonly StageStatus[] = ['completed', 'failed', 'skipped', 'compensated', 'cancelled'];
+/** Why a compensating stage that nobody needed is over from the start. */
+export const NOT_NEEDED = 'runs only when the stage that it compensates fails';
+
+export async function insertStages(
+  trx: Trx,
+  run: { run_id: string; stages: readonly StageDefinition[]; compensating: ReadonlySet<number> },
+): Promise<void> {
+  const rows = run.stages.map(({ name, type }, stage) => ({
+    run_id: run.run_id,
+    stage,
+    name,
+    type,
+    ...(run.compensating.has(stage) ? { status: 'skipped' as const, reason: NOT_NEEDED } : {}),
+  }));
+  await trx.insertInto('pipeline_stages').values(rows).execute();
+}
+
+/** The stages themselves, without items, in order. */
+export async function stagesOf(db: Db | Trx, runId: string): Promise<StageRow[]> {
+  return db
+    .selectFrom('pipeline_stages')
+    .selectAll()
+    .where('run_id', '=', runId)
+    .where('item', '=', -1)
+    .orderBy('stage')
+    .execute();
+}
+
+/** The items of one stage, in order. */
+export async function itemsOf(db: Db | Trx, runId: string, stage: number): Promise<StageRow[]> {
+  return db
+    .selectFrom('pipeline_stages')
+    .selectAll()
+    .where('run_id', '=', runId)
+    .where('stage', '=', stage)
+    .where('item', '>=', 0)
+    .orderBy('item')
+    .execute();
+}
+
+/** Rows for items 0 to `count` - 1, where they are missing. */
+export async function insertItems(
+  trx: Trx,
+  of: { run_id: string; stage: number; name: string; type: StageRow['type']; count: number },
+): Promise<void> {
+  await sql`
+    INSERT INTO pipeline_stages (run_id, stage, item, name, type)
+    SELECT ${of.run_id}, ${of.stage}, item, ${of.name}, ${of.type} FROM generate_series(0, ${of.count}::int - 1) item
+    ON CONFLICT DO NOTHING
+  `.execute(trx);
+}
+
+type Place = Pick<StageRef, 'run_id' | 'stage' | 'item'>;
+
+/** Begins a try, unless the stage is over; resolves with whether it did. */
+export async function beginTry(trx: Trx, ref: StageRef, taskId: string | null = null): Promise<boolean> {
+  const changed = await at(trx, ref)
+    .set({
+      status: 'running',
+      attempt: ref.try,
+      reason: null,
+      error: 'null',
+      task_id: sql<string | null>`coalesce(${taskId}, task_id)`,
+      started_at: sql<Date>`coalesce(started_at, now())`,
+    })
+    .where('status', 'not in', OVER)
+    .executeTakeFirst();
+  return changed.numUpdatedRows > 0n;
+}
+
+/** Only grows within a try, and only while it runs; resolves with whether it changed. */
+export async function moveProgress(trx: Trx, ref: StageRef, progress: number): Promise<boolean> {
+  const changed = await at(trx, ref)
+    .set({ progress })
+    .where('status', '=', 'running')
+    .where('attempt', '=', ref.try)
+    .where('progress', '<', progress)
+    .executeTakeFirst();
+  return changed.numUpdatedRows > 0n;
+}
+
+/** The end of a stage that went well, once; resolves with whether this was it. */
+export async function completeStage(trx: Trx, ref: Place, output: StageOutput): Promise<boolean> {
+  const changed = await at(trx, ref)
+    .set({
+      status: 'completed',
+      output: JSON.stringify(output),
+      error: 'null',
+      reason: null,
+      progress: 1,
+      started_at: sql<Date>`coalesce(started_at, now())`,
+      ended_at: sql<Date>`now()`,
+    })
+    .where('status', 'not in', OVER)
+    .executeTakeFirst();
+  return changed.numUpdatedRows > 0n;
+}
+
+/** Any other change of status; a stage that is over only turns from failed to compensated. */
+export async function setStage(
+  trx: Trx,
+  ref: Place,
+  change: { status: StageStatus; reason: string | null; error: FailureRecord | null },
+): Promise<boolean> {
+  const over = OVER.includes(change.status);
+  const from: StageStatus[] = change.status === 'compensated' ? ['failed'] : [];
+  const changed = await at(trx, ref)
+    .set({
+      status: change.status,
+      reason: change.reason,
+      error: JSON.stringify(change.error),
+      ...(over ? { ended_at: sql<Date>`now()` } : {}),
+    })
+    .where((eb) => eb.or([eb('status', 'not in', OVER), ...(from.length > 0 ? [eb('status', 'in', from)] : [])]))
+    .executeTakeFirst();
+  return changed.numUpdatedRows > 0n;
+}
+
+/** Back to the beginning, whatever it was: for a retry, and for a compensating stage that is needed after all. */
+export async function resetStages(trx: Trx, runId: string, stages: number[]): Promise<void> {
+  if (stages.length === 0) return;
+  await trx
+    .updateTable('pipeline_stages')
+    .set({
+      status: 'pending',
+      attempt: 0,
+      progress: 0,
+      reason: null,
+      error: 'null',
+      output: 'null',
+      started_at: null,
+      ended_at: null,
+    })
+    .where('run_id', '=', runId)
+    .where('stage', 'in', stages)
+    // Items that are done stay done: only what is missing is done again.
+    .where((eb) => eb.or([eb('item', '=', -1), eb('status', '<>', 'completed')]))
+    .execute();
+}
+
+/** What never began, or was stopped, when the run ended. */
+export async function cancelOpenStages(trx: Trx, runId: string, reason: string): Promise<void> {
+  await trx
+    .updateTable('pipeline_stages')
+    .set({ status: 'cancelled', reason, ended_at: sql<Date>`now()` })
+    .where('run_id', '=', runId)
+    .where('status', 'not in', OVER)
+    .execute();
+}
+
+function at(trx: Trx, { run_id, stage, item }: Place) {
+  return trx
+    .updateTable('pipeline_stages')
+    .where('run_id', '=', run_id)
+    .where('stage', '=', stage)
+    .where('item', '=', item);
+}
