@@ -63,7 +63,7 @@ export function createApi(options: ApiOptions): Hono<ApiEnv> {
   app.use(requestId());
   if (config.OTEL_EXPORTER_OTLP_ENDPOINT) app.use(requestTracing());
   app.use(requestLog(log));
-  app.use(securityHeaders());
+  app.use(securityHeaders(config));
   app.use(hostCheck(config));
 
   // All that is open, or has a check of its own, stands before this line.
