@@ -25,7 +25,7 @@ export interface Api {
   /** JSON in, JSON out, checked by `schema`. Throws CliError for refusals and connection faults. */
   call<T extends z.ZodType>(
     schema: T,
-    method: 'GET' | 'POST' | 'DELETE',
+    method: 'GET' | 'POST' | 'PUT' | 'DELETE',
     path: string,
     options?: CallOptions,
   ): Promise<z.output<T>>;

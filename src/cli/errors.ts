@@ -11,13 +11,20 @@ export class CliError extends Error {
   readonly hint: string | undefined;
   /** The API's own code where it gave one. */
   readonly code: string | undefined;
+  /** Every fault that the API named; the hint shows the first. */
+  readonly faults: readonly Fault[];
 
-  constructor(exit: ExitCode, message: string, options: { hint?: string; code?: string; cause?: unknown } = {}) {
+  constructor(
+    exit: ExitCode,
+    message: string,
+    options: { hint?: string; code?: string; cause?: unknown; faults?: readonly Fault[] } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'CliError';
     this.exit = exit;
     this.hint = options.hint;
     this.code = options.code;
+    this.faults = options.faults ?? [];
   }
 }
 
@@ -75,7 +82,7 @@ export function problemError(status: number, problem: Record<string, unknown>, w
   return new CliError(
     (code === undefined ? undefined : EXIT_BY_CODE[code]) ?? EXIT_BY_STATUS[status] ?? EXIT.failed,
     `${String(detail ?? 'the request failed')} [${code ?? `HTTP ${status}`}, ${where}]`,
-    { ...(hint === undefined ? {} : { hint }), ...(code === undefined ? {} : { code }) },
+    { faults, ...(hint === undefined ? {} : { hint }), ...(code === undefined ? {} : { code }) },
   );
 }
 

@@ -22,13 +22,25 @@ export function addPaging(command: Command): Command {
 
 const MOST_A_PAGE = 200;
 
+/** How a page of these items is read. */
+export type PageOf<T extends z.ZodType> = z.ZodType<{ items: z.output<T>[]; next_cursor: string | null }>;
+
+interface List<T extends z.ZodType> {
+  item: T;
+  /** Where a page is not the usual one. */
+  page?: PageOf<T>;
+  path: string;
+  query: Query;
+  options: PageOptions;
+}
+
 /**
  * Hands every page to `show` and says how to go on where more follows: a line of kind `page` in JSON, a sentence on a
  * terminal. With `--all` it follows to the end.
  */
 export async function showPages<T extends z.ZodType>(
   context: CliContext,
-  list: { item: T; path: string; query: Query; options: PageOptions },
+  list: List<T>,
   show: (items: z.output<T>[], first: boolean) => void,
 ): Promise<void> {
   let cursor = list.options.cursor;
@@ -44,11 +56,7 @@ export async function showPages<T extends z.ZodType>(
   }
 }
 
-function fetchPage<T extends z.ZodType>(
-  api: Api,
-  list: { item: T; path: string; query: Query; options: PageOptions },
-  cursor: string | undefined,
-) {
+function fetchPage<T extends z.ZodType>(api: Api, list: List<T>, cursor: string | undefined) {
   const limit = list.options.limit ?? (list.options.all ? MOST_A_PAGE : undefined);
-  return api.call(pageOf(list.item), 'GET', list.path, { query: { ...list.query, limit, cursor } });
+  return api.call(list.page ?? pageOf(list.item), 'GET', list.path, { query: { ...list.query, limit, cursor } });
 }

@@ -36,3 +36,8 @@ export function parseGrant(
   if (!match?.[1] || !match[2]) throw new InvalidArgumentError('Must be RESOURCE:read or RESOURCE:write.');
   return [...before, { resource: match[1], access: match[2] }];
 }
+
+/** Collects words; a value may hold several, separated by commas. */
+export function parseWords(text: string, before: string[] = []): string[] {
+  return [...before, ...text.split(',').map((word) => word.trim())].filter(Boolean);
+}

@@ -38,9 +38,10 @@ export function styleStatus(out: Output, cell: string): string {
 const WIDE_ENOUGH = 120;
 const SHORT_ID = 8;
 
-/** An id as a column shows it; commands take the short form too. */
-export function shownId(out: Output, id: string): string {
-  return out.width >= WIDE_ENOUGH ? id : id.slice(0, SHORT_ID);
+/** An id as a column shows it; commands take the short form too. `lead`: what all of them begin with. */
+export function shownId(out: Output, id: string, lead = ''): string {
+  if (out.width >= WIDE_ENOUGH) return id;
+  return (id.startsWith(lead) ? id.slice(lead.length) : id).slice(0, SHORT_ID);
 }
 
 export function fileColumns(out: Output): Column<FileView>[] {
