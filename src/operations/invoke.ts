@@ -100,10 +100,24 @@ export function parseInput<S extends z.ZodObject>(schema: S, raw: unknown): z.ou
   );
 }
 
+/** Fields whose value names what a call was about; the first that is there counts. */
+const RESOURCE_IDS = [
+  'file_id',
+  'workflow_id',
+  'key_id',
+  'query_id',
+  'credential_id',
+  'task_id',
+  'approval_id',
+  'run_id',
+  'pipeline_id',
+  'agent_id',
+];
+
 /** The id that names what a call was about, for the audit log. */
 function resourceOf(value: unknown): string | null {
   if (typeof value !== 'object' || value === null) return null;
-  for (const key of ['file_id', 'workflow_id', 'key_id', 'query_id']) {
+  for (const key of RESOURCE_IDS) {
     const id = (value as Record<string, unknown>)[key];
     if (typeof id === 'string') return `${key.slice(0, -3)}:${id}`;
   }

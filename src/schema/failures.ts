@@ -49,6 +49,8 @@ export const FAILURES = {
   approval_rejected: { status: 409, title: 'The approval was refused', retryable: false },
   approval_expired: { status: 409, title: 'Nobody decided in time', retryable: false },
   delivery_failed: { status: 502, title: 'The notification could not be delivered', retryable: true },
+  credential_refused: { status: 502, title: 'The other side refused our credential', retryable: false },
+  unsealable: { status: 500, title: 'A stored secret cannot be opened', retryable: false },
   unknown_tool: { status: 404, title: 'No such tool', retryable: false },
   unavailable: { status: 503, title: 'A component is unavailable', retryable: true },
   timeout: { status: 504, title: 'Took too long', retryable: true },

@@ -13,6 +13,12 @@ export interface AuditFilter {
   principal_id?: string | undefined;
   operation?: string | undefined;
   resource?: string | undefined;
+  /** `failed`: whatever is not `ok`. */
+  outcome?: string | undefined;
+  /** Inclusive. */
+  from?: Date | undefined;
+  /** Exclusive. */
+  to?: Date | undefined;
   /** Entries older than this one. */
   before?: string | undefined;
   limit: number;
@@ -25,6 +31,10 @@ export async function listAudit(db: Db, filter: AuditFilter): Promise<AuditRow[]
   if (filter.principal_id !== undefined) query = query.where('principal_id', '=', filter.principal_id);
   if (filter.operation !== undefined) query = query.where('operation', '=', filter.operation);
   if (filter.resource !== undefined) query = query.where('resource', '=', filter.resource);
+  if (filter.outcome === 'failed') query = query.where('outcome', '<>', 'ok');
+  else if (filter.outcome !== undefined) query = query.where('outcome', '=', filter.outcome);
+  if (filter.from !== undefined) query = query.where('at', '>=', filter.from);
+  if (filter.to !== undefined) query = query.where('at', '<', filter.to);
   return query.execute();
 }
 

@@ -1,11 +1,14 @@
 /** `audit.list`: what was changed, by whom, from where, and who failed to get in. */
 import { z } from 'zod';
+import { FAILURES, type FailureCode } from '../../schema/failures.ts';
 import { PageQuery, pageOf } from '../../schema/files.ts';
 import { decodeCursor, encodeCursor } from '../../services/access/cursors.ts';
 import { listAudit } from '../../stores/audit.ts';
 import { defineOperation } from '../contract.ts';
 
 const Cursor = z.object({ before: z.string().regex(/^\d{1,18}$/) });
+
+const OUTCOMES = ['ok', 'failed', ...(Object.keys(FAILURES) as FailureCode[])] as const;
 
 const AuditView = z.object({
   audit_id: z.string(),
@@ -27,17 +30,26 @@ export const auditList = defineOperation({
   permission: 'audit:read',
   input: z.object({
     ...PageQuery,
-    principal_id: z.string().max(200).optional(),
-    operation: z.string().max(200).optional(),
-    resource: z.string().max(300).optional(),
+    principal_id: z.string().max(1_000).optional().describe('whose calls'),
+    operation: z.string().max(200).optional().describe('such as keys.create, or authenticate'),
+    resource: z.string().max(1_000).optional().describe('<kind>:<id>, such as key:<key_id>'),
+    outcome: z.enum(OUTCOMES).optional().describe('ok, the code of a failure, or failed for all of them'),
+    from: z.iso.datetime({ offset: true }).optional().describe('at this time or later'),
+    to: z.iso.datetime({ offset: true }).optional().describe('before this time'),
   }),
   output: pageOf(AuditView),
   http: { method: 'get', path: '/api/v1/audit', tag: 'Access' },
   failures: [],
   audited: false,
-  async run({ deps }, { limit, cursor, ...filter }) {
+  async run({ deps }, { limit, cursor, from, to, ...filter }) {
     const before = decodeCursor(Cursor, cursor)?.before;
-    const rows = await listAudit(deps.db, { ...filter, before, limit: limit + 1 });
+    const rows = await listAudit(deps.db, {
+      ...filter,
+      from: from === undefined ? undefined : new Date(from),
+      to: to === undefined ? undefined : new Date(to),
+      before,
+      limit: limit + 1,
+    });
     const page = rows.slice(0, limit);
     const last = rows.length > limit ? page.at(-1) : undefined;
     return {

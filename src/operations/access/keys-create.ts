@@ -8,6 +8,7 @@ import { GrantShape } from '../../services/access/jwt.ts';
 import { newApiKey } from '../../services/access/secrets.ts';
 import { insertKey } from '../../stores/keys.ts';
 import { defineOperation } from '../contract.ts';
+import { invalidInput } from './invalid-input.ts';
 import { KeyView, viewKey } from './views.ts';
 
 export const keysCreate = defineOperation({
@@ -31,14 +32,15 @@ export const keysCreate = defineOperation({
   failures: [],
   audited: true,
   async run({ deps, principal }, input) {
+    if (input.role === 'agent') {
+      throw invalidInput('role', 'an agent gets its token when it is registered, and a new one from its token route');
+    }
     if (!covers(principal.role, input.role)) {
       throw new Failure('forbidden', `A key of role ${principal.role} cannot make one of role ${input.role}`);
     }
     const expires = input.expires_at === undefined ? null : new Date(input.expires_at);
     if (expires !== null && expires.getTime() <= Date.now()) {
-      throw new Failure('invalid_input', 'expires_at: lies in the past', {
-        faults: [{ path: 'expires_at', message: 'lies in the past' }],
-      });
+      throw invalidInput('expires_at', 'lies in the past');
     }
     const { key, hash, prefix } = newApiKey();
     const keyId = randomUUID();
