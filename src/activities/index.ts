@@ -2,6 +2,8 @@
 import { Context } from '@temporalio/activity';
 import type { Deps } from '../deps.ts';
 import type { DeleteInput, ImportFrom, Step } from '../schema/ingestion.ts';
+import { createAgentWatch } from '../services/agents/watch.ts';
+import { watchAgents } from './agents/watch.ts';
 import { byCode } from './context.ts';
 import { completeFile } from './ingestion/complete.ts';
 import { fetchFile } from './ingestion/fetch.ts';
@@ -15,8 +17,10 @@ import { catchUpVectors } from './maintenance/catch-up-vectors.ts';
 import { reconcileRuns } from './maintenance/reconcile.ts';
 import { sweepStorage } from './maintenance/sweep.ts';
 
-export function createActivities(deps: Deps) {
+/** `stopping`: the worker was asked to stop. */
+export function createActivities(deps: Deps, stopping: AbortSignal = new AbortController().signal) {
   const parsers = createParserPool(deps.config);
+  const agentWatch = createAgentWatch(deps);
   return {
     fetchFile: byCode((input: Step & { from: ImportFrom }) =>
       fetchFile(deps, input, Context.current().cancellationSignal),
@@ -32,6 +36,7 @@ export function createActivities(deps: Deps) {
     reconcileRuns: byCode(() => reconcileRuns(deps)),
     sweepStorage: byCode(() => sweepStorage(deps)),
     catchUpVectors: byCode(() => catchUpVectors(deps)),
+    watchAgents: byCode(() => watchAgents(deps, agentWatch, stopping)),
   };
 }
 

@@ -113,12 +113,9 @@ export async function askStatus(
   attempt: { task_id: string; attempt: number },
   signal?: AbortSignal,
 ): Promise<AgentStatusAnswer> {
-  const url = new URL(target.url);
-  url.searchParams.set('task_id', attempt.task_id);
-  url.searchParams.set('attempt', String(attempt.attempt));
   const answer = await call(
     egress,
-    { ...target, url: url.href },
+    { ...target, url: attemptUrl(target.url, attempt) },
     {
       headers: signWebhook(target.keys, { id: `${attempt.task_id}/${attempt.attempt}/status`, body: '' }),
       timeoutMs: STATUS_MS,
@@ -136,6 +133,42 @@ export async function askStatus(
     result: asResult(said.result ?? null),
     error: said.error === undefined || said.error === null ? null : sayable(said.error),
   };
+}
+
+/**
+ * Says that an attempt is no longer wanted: DELETE `endpoints.task` with `task_id` and `attempt`. An agent need not know
+ * of it. Never throws, unless `signal` is aborted.
+ */
+export async function withdrawTask(
+  egress: Egress,
+  target: AgentTarget,
+  attempt: { task_id: string; attempt: number },
+  signal?: AbortSignal,
+): Promise<{ told: boolean }> {
+  try {
+    const { status } = await call(
+      egress,
+      { ...target, url: attemptUrl(target.url, attempt) },
+      {
+        method: 'DELETE',
+        headers: signWebhook(target.keys, { id: `${attempt.task_id}/${attempt.attempt}/cancel`, body: '' }),
+        timeoutMs: STATUS_MS,
+        maxBytes: MAX_HEALTH_BYTES,
+        ...(signal ? { signal } : {}),
+      },
+    );
+    return { told: status >= 200 && status <= 299 };
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    return { told: false };
+  }
+}
+
+function attemptUrl(endpoint: string, { task_id, attempt }: { task_id: string; attempt: number }): string {
+  const url = new URL(endpoint);
+  url.searchParams.set('task_id', task_id);
+  url.searchParams.set('attempt', String(attempt));
+  return url.href;
 }
 
 /** Words for how a task goes, as agents may use them. */

@@ -1,12 +1,15 @@
 /** The one guard for outgoing calls: what it lets through goes to public or listed addresses, bounded in time and size. */
 import { lookup as systemLookup } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, buildConnector, type Dispatcher, request } from 'undici';
 import { Failure } from '../schema/failures.ts';
 import { bareHost, type EgressRules, egressRules } from './egress-rules.ts';
 
 const MAX_REDIRECTS = 5;
 const CONNECT_MS = 10_000;
+/** Most time that checking a name takes of whoever asks. */
+const RESOLVE_MS = 3_000;
 
 export interface EgressOptions {
   /** Hosts and CIDR blocks that may be reached although they are private, by EGRESS_ALLOW. */
@@ -44,6 +47,11 @@ export interface Egress {
   fetch(url: string, options?: EgressRequest): Promise<EgressHead & { body: Buffer }>;
   /** A response whose body is read as it comes; https only unless the host is listed; a status but 2xx throws. */
   stream(url: string, options?: EgressRequest): Promise<EgressHead & { body: AsyncIterable<Buffer> }>;
+  /**
+   * Throws Failure('egress_denied') when a call there would be refused now. A name that nobody knows passes: it may be
+   * made later, and every call checks again.
+   */
+  check(url: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -142,6 +150,18 @@ export function createEgress(options: EgressOptions): Egress {
       }
       checkLength(head, maxBytes, raw);
       return { ...head, body: bounded(raw, head.url, maxBytes, signal) };
+    },
+
+    async check(url) {
+      const target = parse(url);
+      checkTarget(target, rules, false);
+      const host = bareHost(target.hostname);
+      if (isIP(host)) return;
+      const resolve = checkedLookup(rules, lookup, portOf(target));
+      const refused = new Promise<unknown>((settle) => resolve(host, {}, (error) => settle(error)));
+      const late = sleep(RESOLVE_MS, undefined, { ref: false });
+      const error = await Promise.race([refused, late]);
+      if (error instanceof Failure && error.code === 'egress_denied') throw error;
     },
 
     close: () => agent.close(),

@@ -1,5 +1,6 @@
 /** Every operation there is. Doors and contract tests are made from this list. */
 import { accessOperations } from './access/index.ts';
+import { agentOperations } from './agents/index.ts';
 import type { AnyOperation } from './contract.ts';
 import { ingestionOperations } from './ingestion/index.ts';
 import { queryOperations } from './query/index.ts';
@@ -10,6 +11,7 @@ export const operations: readonly AnyOperation[] = [
   ...ingestionOperations,
   ...queryOperations,
   ...workflowOperations,
+  ...agentOperations,
   ...accessOperations,
   ...systemOperations,
 ];

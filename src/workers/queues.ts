@@ -12,6 +12,6 @@ export function activityQueues(): ActivityQueue[] {
     // Each takes a thread and a heap of its own; one source never waits for another.
     ...SOURCES.map((source) => ({ taskQueue: parseQueue(source), maxConcurrentActivityTaskExecutions: 2 })),
     { taskQueue: QUEUES.vectors, maxConcurrentActivityTaskExecutions: 4 },
-    { taskQueue: QUEUES.maintenance, maxConcurrentActivityTaskExecutions: 2 },
+    { taskQueue: QUEUES.maintenance, maxConcurrentActivityTaskExecutions: 3 },
   ];
 }

@@ -19,7 +19,8 @@ export interface RunningWorkers {
 
 export async function runWorkers(deps: Deps, tracing: Tracing | null = null): Promise<RunningWorkers> {
   const connection = await NativeConnection.connect(temporalConnectionOptions(deps.config));
-  const activities = createActivities(deps);
+  const stopping = new AbortController();
+  const activities = createActivities(deps, stopping.signal);
   const shared = {
     connection,
     namespace: deps.config.TEMPORAL_NAMESPACE,
@@ -42,6 +43,7 @@ export async function runWorkers(deps: Deps, tracing: Tracing | null = null): Pr
   ];
   const running = workers.map((worker) => worker.run());
   const stop = () => {
+    stopping.abort();
     for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
   };
   // When one ends, all end: half a set of workers would leave work lying silently.

@@ -2,3 +2,4 @@
 export { deleteFile } from './delete-file.ts';
 export { ingestFile } from './ingest-file.ts';
 export { catchUpVectors, reconcile, sweepStorage } from './maintenance.ts';
+export { watchAgents } from './watch-agents.ts';

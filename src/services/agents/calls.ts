@@ -7,6 +7,7 @@ import {
   askStatus,
   type HealthAnswer,
   postTask,
+  withdrawTask,
 } from '../../clients/agent-calls.ts';
 import { callTool, type ToolCall, type ToolCallOptions } from '../../clients/agent-mcp.ts';
 import type { Deps } from '../../deps.ts';
@@ -53,6 +54,17 @@ export async function pollAgent(
   signal?: AbortSignal,
 ): Promise<AgentStatusAnswer> {
   return askStatus(deps.egress, await targetOf(deps, agent, 'status'), attempt, signal);
+}
+
+/** Tells a push agent that an attempt is no longer wanted; `told` is false where it cannot be told. Never throws by itself. */
+export async function cancelOnAgent(
+  deps: Needs,
+  agent: CalledAgent,
+  attempt: { task_id: string; attempt: number },
+  signal?: AbortSignal,
+): Promise<{ told: boolean }> {
+  if (agent.endpoints.task === undefined) return { told: false };
+  return withdrawTask(deps.egress, await targetOf(deps, agent, 'task'), attempt, signal);
 }
 
 /** Whether `endpoints.health` answers; null where it has none. */

@@ -55,6 +55,7 @@ const NAMES = {
   reconcileRuns: true,
   sweepStorage: true,
   catchUpVectors: true,
+  watchAgents: true,
 } satisfies Record<Name, true>;
 
 export const INPUT: IngestInput = { file_id: 'f', owner: 'ana', source: 'slack', attempt: 1, import: null };
