@@ -1,0 +1,86 @@
+/** What is to be done with a stage whose turn has come: skip it, run it, or fail it for an expression that does not hold. */
+import type { Deps } from '../../deps.ts';
+import { Failure } from '../../schema/failures.ts';
+import { TASK_TYPES, type TaskType } from '../../schema/names.ts';
+import type { PlannedStage, RunRef, StageWay } from '../../schema/pipeline-flow.ts';
+import type { StageDefinition } from '../../schema/pipelines.ts';
+import { ProcessingConfig } from '../../schema/stages/processing.ts';
+import type { Trx } from '../../stores/database.ts';
+import { tellProgress } from '../../stores/pipeline-progress.ts';
+import { lockRun } from '../../stores/pipeline-runs.ts';
+import { insertItems, itemsOf, NOT_NEEDED, OVER, resetStages, setStage } from '../../stores/pipeline-stages.ts';
+import { conditionHolds, itemsOfStage, type RunData, readRun, resolved, stageOf } from './run-data.ts';
+
+/** Whether an agent that is there now can do this: asked when `executor` is auto and capabilities are named. */
+export type FindsAgent = (trx: Trx, capabilities: string[]) => Promise<boolean>;
+
+export async function planStage(
+  deps: Deps,
+  findsAgent: FindsAgent,
+  input: RunRef & { stage: number },
+): Promise<PlannedStage> {
+  return deps.db.transaction().execute(async (trx) => {
+    const run = await lockRun(trx, input);
+    const place = { run_id: input.run_id, stage: input.stage, item: -1 };
+    const data = await readRun(trx, input.run_id);
+    // A compensating stage is over from the start, until it is needed.
+    if (data.rows[input.stage]?.reason === NOT_NEEDED) await resetStages(trx, input.run_id, [input.stage]);
+    try {
+      if (!conditionHolds(data, input.stage)) {
+        const reason = 'its condition does not hold';
+        await setStage(trx, place, { status: 'skipped', reason, error: null });
+        await tellProgress(trx, run, `${input.stage}/skipped`);
+        return { action: 'skip', reason };
+      }
+      const items = itemsOfStage(data, input.stage);
+      const over = items === null ? [] : await openItems(trx, data, input, items.length);
+      return {
+        action: 'run',
+        way: await wayOf(trx, findsAgent, data, input.stage),
+        items: items?.length ?? null,
+        over,
+      };
+    } catch (error) {
+      if (!(error instanceof Failure) || error.code !== 'invalid_pipeline') throw error;
+      return { action: 'fail', error: { code: error.code, detail: error.message } };
+    }
+  });
+}
+
+async function openItems(
+  trx: Trx,
+  data: RunData,
+  { run_id, stage }: { run_id: string; stage: number },
+  count: number,
+): Promise<number[]> {
+  const { name, type } = stageOf(data, stage);
+  if (count > 0) await insertItems(trx, { run_id, stage, name, type, count });
+  const rows = await itemsOf(trx, run_id, stage);
+  return rows.filter(({ status }) => OVER.includes(status)).map(({ item }) => item);
+}
+
+async function wayOf(trx: Trx, findsAgent: FindsAgent, data: RunData, index: number): Promise<StageWay> {
+  const stage = stageOf(data, index);
+  if (stage.type === 'operation') return 'operation';
+  if (await goesToAgent(trx, findsAgent, stage)) return 'task';
+  const agents = stage.type === 'processing' && stage.config?.agent !== undefined && stage.for_each === undefined;
+  return agents ? 'batches' : 'builtin';
+}
+
+async function goesToAgent(trx: Trx, findsAgent: FindsAgent, stage: StageDefinition): Promise<boolean> {
+  const { executor = 'auto', capabilities = [] } = stage;
+  if (executor !== 'auto') return executor === 'agent';
+  return capabilities.length > 0 && (await findsAgent(trx, capabilities));
+}
+
+/** How `processing` hands its batches to agents; its templates replaced. */
+export function batchConfig(data: RunData, stage: number): ProcessingConfig {
+  const parsed = ProcessingConfig.safeParse(resolved(data, stage, -1, 'config'));
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new Failure('invalid_pipeline', `config.${issue?.path.join('.')}: ${issue?.message}`);
+}
+
+export function isTaskType(type: string): type is TaskType {
+  return (TASK_TYPES as readonly string[]).includes(type);
+}

@@ -1,0 +1,58 @@
+/** One try of a stage of type `operation`: any operation of the house, with the permissions that the run's caller has now. */
+import type { Deps } from '../../deps.ts';
+import { Failure } from '../../schema/failures.ts';
+import type { Json, JsonObject } from '../../schema/json.ts';
+import type { StageRef } from '../../schema/pipeline-flow.ts';
+import type { Principal } from '../../schema/principal.ts';
+import type { ArtifactRef, StageOutput } from '../../schema/stages/contract.ts';
+import { currentPrincipal, delegatedRequestId } from '../../services/pipelines/principal.ts';
+import { artifactOf } from './artifacts.ts';
+import { prefixOf, readRun, resolved, stageOf } from './run-data.ts';
+import { timeoutOf } from './run-stage.ts';
+import { tryStage } from './try.ts';
+
+/** A summary stands in the row and in expressions; more becomes an artifact. */
+const MAX_SUMMARY_BYTES = 16 * 1024;
+
+/** Runs an operation as every door does; the worker hands it in, since operations stand above activities. */
+export type Operate = (call: {
+  operation: string;
+  principal: Principal;
+  input: JsonObject;
+  requestId: string;
+  idempotencyKey: string;
+  signal: AbortSignal;
+  report(progress: number, total: number): void;
+}) => Promise<unknown>;
+
+export async function runOperation(deps: Deps, operate: Operate, ref: StageRef): Promise<void> {
+  const data = await readRun(deps.db, ref.run_id);
+  await tryStage(deps, ref, timeoutOf(deps, data, ref.stage), async ({ signal, progress }) => {
+    const { operation } = stageOf(data, ref.stage);
+    if (operation === undefined) throw new Failure('invalid_pipeline', 'The stage names no operation');
+    const principal = await currentPrincipal(deps.db, data.run);
+    const requestId = delegatedRequestId(ref);
+    const result = await operate({
+      operation,
+      principal,
+      input: resolved(data, ref.stage, ref.item, 'input'),
+      requestId,
+      // A try that is repeated after a crash leads to what it began; a new try begins anew.
+      idempotencyKey: requestId,
+      signal,
+      report: (done, total) => progress(total > 0 ? done / total : 0),
+    });
+    return outputFrom(deps, result as Json, prefixOf(data.run, ref.stage, ref.item));
+  });
+}
+
+/** What somebody answered, as the output of a stage: in the summary when it is small, else as an artifact. */
+export async function outputFrom(deps: Deps, result: Json | undefined, prefix: string): Promise<StageOutput> {
+  const plain = (result ?? null) as Json;
+  const summary = typeof plain === 'object' && plain !== null && !Array.isArray(plain) ? plain : { value: plain };
+  const text = JSON.stringify(summary);
+  const artifacts: ArtifactRef[] = [];
+  if (Buffer.byteLength(text) <= MAX_SUMMARY_BYTES) return { dataset: null, artifacts, summary };
+  artifacts.push(await artifactOf(deps, { name: 'result.json', prefix, media_type: 'application/json', text }));
+  return { dataset: null, artifacts, summary: { truncated: true, bytes: Buffer.byteLength(text) } };
+}
