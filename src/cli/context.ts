@@ -2,6 +2,7 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Command } from 'commander';
 import { type Config, loadConfig } from '../schema/config.ts';
+import { trustInProcess } from '../schema/tls.ts';
 import { type Api, createApi } from './api.ts';
 import { resolveTarget, type Target } from './credentials.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
@@ -43,6 +44,7 @@ export function createAct(io: Io, onExit: (code: ExitCode) => void): Act {
   return async (command, work) => {
     const options: GlobalOptions = command.optsWithGlobals();
     const config = loadConfig({ ...(io.env ? { env: io.env } : {}), ...(io.cwd ? { cwd: io.cwd } : {}) });
+    trustInProcess(config);
     const json = options.json ? true : options.table ? false : undefined;
     let api: Api | undefined;
     const target = () => resolveTarget(config, options);

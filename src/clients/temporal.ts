@@ -1,6 +1,7 @@
 /** The connection to Temporal, with the payload codec that every process shares. */
-import { Client, type ClientInterceptors, Connection, type DataConverter } from '@temporalio/client';
+import { Client, type ClientInterceptors, Connection, type DataConverter, type TLSConfig } from '@temporalio/client';
 import type { Config } from '../schema/config.ts';
+import { readAuthorities, readTemporalPair } from '../schema/tls.ts';
 import { payloadCodec } from './payload-codec.ts';
 
 /** Compresses, and encrypts when PAYLOAD_KEY is set. Client, workers and the codec endpoint use the same. */
@@ -13,8 +14,18 @@ export function temporalConnectionOptions(config: Config) {
     throw new Error('TEMPORAL_ADDRESS is not set: start with `npm start`, or point it at a Temporal');
   return {
     address: config.TEMPORAL_ADDRESS,
-    ...(config.TEMPORAL_TLS || config.TEMPORAL_API_KEY ? { tls: true as const } : {}),
+    ...(config.TEMPORAL_TLS || config.TEMPORAL_API_KEY || config.TEMPORAL_TLS_CERT ? { tls: temporalTls(config) } : {}),
     ...(config.TEMPORAL_API_KEY ? { apiKey: config.TEMPORAL_API_KEY } : {}),
+  };
+}
+
+/** TLS_CA goes beside the public authorities; a client certificate is shown where one is set. */
+function temporalTls(config: Config): TLSConfig {
+  const authorities = readAuthorities(config);
+  const pair = readTemporalPair(config);
+  return {
+    ...(authorities ? { serverRootCACertificate: Buffer.from(authorities.join('\n')) } : {}),
+    ...(pair ? { clientCertPair: { crt: Buffer.from(pair.cert), key: Buffer.from(pair.key) } } : {}),
   };
 }
 

@@ -1,7 +1,7 @@
 /** Certificates, keys and authorities from the files that the settings name, checked before anything is opened. */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { rootCertificates } from 'node:tls';
+import tls from 'node:tls';
 import { type Config, ConfigError } from './config.ts';
 
 /** PEM text. */
@@ -28,7 +28,22 @@ export function readTemporalPair(config: Pick<Config, 'TEMPORAL_TLS_CERT' | 'TEM
  */
 export function readAuthorities(config: Pick<Config, 'TLS_CA'>): string[] | undefined {
   if (config.TLS_CA === undefined) return undefined;
-  return [...rootCertificates, ...certificatesIn('TLS_CA', config.TLS_CA)];
+  return [...tls.rootCertificates, ...certificatesIn('TLS_CA', config.TLS_CA)];
+}
+
+/**
+ * Makes TLS_CA trusted by every client of this process that is told nothing else: for clients that take no authorities
+ * of their own. Throws ConfigError.
+ */
+export function trustInProcess(config: Pick<Config, 'TLS_CA'>): void {
+  const authorities = readAuthorities(config);
+  if (!authorities) return;
+  if (typeof tls.setDefaultCACertificates !== 'function') {
+    throw new ConfigError([
+      `TLS_CA: Node ${process.version} is too old for it here; set NODE_EXTRA_CA_CERTS to the file`,
+    ]);
+  }
+  tls.setDefaultCACertificates(authorities);
 }
 
 /** Reads all of it, to say what is wrong before something is started. Throws ConfigError. */

@@ -5,6 +5,8 @@ import type pg from 'pg';
 import { RateLimiterPostgres, RateLimiterRedis } from 'rate-limiter-flexible';
 import type { Config } from '../schema/config.ts';
 import { RATE_WINDOW_SECONDS, type RateClass } from '../schema/limits.ts';
+import { readAuthorities } from '../schema/tls.ts';
+import { redisTls } from './cache/redis.ts';
 import type { Db } from './database.ts';
 
 /** How much of a window is counted, and when it ends. */
@@ -24,8 +26,8 @@ export interface LimitStore {
 }
 
 /** Redis when REDIS_URL is set, else Postgres. Waits for nothing. */
-export function openLimitStore(config: Pick<Config, 'REDIS_URL'>, pool: pg.Pool): LimitStore {
-  return config.REDIS_URL ? redisLimits({ url: config.REDIS_URL }) : postgresLimits(pool);
+export function openLimitStore(config: Pick<Config, 'REDIS_URL' | 'TLS_CA'>, pool: pg.Pool): LimitStore {
+  return config.REDIS_URL ? redisLimits({ url: config.REDIS_URL, ca: readAuthorities(config) }) : postgresLimits(pool);
 }
 
 /** Requests a minute by class; 0: no limit. */
@@ -59,9 +61,10 @@ export function postgresLimits(pool: pg.Pool): LimitStore {
 }
 
 /** A connection of its own, made in the background; without it calls fail at once. */
-export function redisLimits(options: { url: string }): LimitStore {
+export function redisLimits(options: { url: string; ca?: string[] | undefined }): LimitStore {
   const redis = new Redis(options.url, {
     keyPrefix: 'ostinato:limit:',
+    ...redisTls(options),
     connectTimeout: 2_000,
     maxRetriesPerRequest: 0,
     enableOfflineQueue: false,

@@ -10,10 +10,16 @@ const COMMAND_MS = 500;
 const PING_MS = 900;
 const LONGEST_WAIT_MS = 5_000;
 
+/** For `rediss:` addresses: whom to trust, where it is not the public authorities alone. */
+export function redisTls(options: { url: string; ca?: string[] | undefined }) {
+  return options.ca && options.url.startsWith('rediss:') ? { tls: { ca: options.ca } } : {};
+}
+
 /** Connects in the background and again whenever the connection is lost. Keys get the prefix `ostinato:`. */
-export function redisCache(options: { url: string }): Cache {
+export function redisCache(options: { url: string; ca?: string[] | undefined }): Cache {
   const redis = new Redis(options.url, {
     keyPrefix: 'ostinato:',
+    ...redisTls(options),
     connectTimeout: 2_000,
     commandTimeout: COMMAND_MS,
     maxRetriesPerRequest: 0,

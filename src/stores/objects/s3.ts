@@ -2,6 +2,7 @@
 
 import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { Agent } from 'node:https';
 import { Readable } from 'node:stream';
 import {
   AbortMultipartUploadCommand,
@@ -31,6 +32,8 @@ const MAX_SINGLE_COPY = 5 * 1024 ** 3;
 /** The most keys of one DeleteObjects. */
 const DELETE_BATCH = 1_000;
 const PING_MS = 1_000;
+/** As the SDK makes its own agent. */
+const CONNECTIONS = { keepAlive: true, maxSockets: 50 };
 
 export interface S3Options {
   endpoint: string;
@@ -38,6 +41,8 @@ export interface S3Options {
   region: string;
   /** Absent: the SDK's own chain (environment, profile, instance role). */
   credentials?: { accessKeyId: string; secretAccessKey: string };
+  /** Whom to trust, where it is not the public authorities alone. */
+  ca?: string[] | undefined;
   /** Objects above this are moved in parts. Only tests set it. */
   maxSingleCopyBytes?: number;
 }
@@ -55,6 +60,7 @@ export function s3Store(options: S3Options): ObjectStore {
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     ...(options.credentials ? { credentials: options.credentials } : {}),
+    ...(options.ca ? { requestHandler: { httpsAgent: new Agent({ ca: options.ca, ...CONNECTIONS }) } } : {}),
   });
   let bucketReady: Promise<void> | null = null;
 

@@ -1,9 +1,10 @@
 /** Chooses the vector index that the settings name. */
 import { join } from 'node:path';
 import type { Config } from '../../schema/config.ts';
+import { trustInProcess } from '../../schema/tls.ts';
 import type { VectorIndex } from '../contract.ts';
 
-type Settings = Pick<Config, 'dataDir' | 'WEAVIATE_URL' | 'WEAVIATE_GRPC_PORT' | 'WEAVIATE_API_KEY'>;
+type Settings = Pick<Config, 'dataDir' | 'WEAVIATE_URL' | 'WEAVIATE_GRPC_PORT' | 'WEAVIATE_API_KEY' | 'TLS_CA'>;
 
 /**
  * Weaviate when WEAVIATE_URL is set, else LanceDB in the folder `vectors` of the data folder.
@@ -19,6 +20,8 @@ export async function openVectors(
     const { openLance } = await import('./lance.ts');
     return openLance({ folder: join(config.dataDir, 'vectors'), ...options });
   }
+  // Its client takes no authorities, neither for HTTP nor for gRPC.
+  if (new URL(url).protocol === 'https:') trustInProcess(config);
   const { openWeaviate } = await import('./weaviate.ts');
   const { WEAVIATE_GRPC_PORT: grpcPort, WEAVIATE_API_KEY: apiKey } = config;
   return openWeaviate({ url, grpcPort, apiKey, dimensions: options.dimensions });
