@@ -228,6 +228,8 @@ describe('an outgoing call', () => {
     const { call, principal_id } = await caller();
     await call('POST', '', oauth());
     expect(await codeOf(authorizeOutgoing(outgoing([]).deps, principal_id, 'idp'))).toMatch(/^egress_denied/);
+    await call('POST', '', oauth({ name: 'clear', token_url: 'http://id.example/token' }));
+    expect(await codeOf(authorizeOutgoing(outgoing().deps, principal_id, 'clear'))).toMatch(/^egress_denied: .*https/);
   });
 
   it('drops what was kept when the credential is made anew under the same name', async () => {
