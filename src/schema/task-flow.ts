@@ -4,19 +4,26 @@ import type { FailureRecord } from './tables.ts';
 export type RunTaskInput = {
   task_id: string;
   owner: string;
+  /** The attempt it begins with: 1, or more after a retry by hand. */
+  attempt: number;
+  timeout_seconds: number;
+  /** Whether somebody to do it was found at submission; else it waits for the signal `assigned`. */
+  assigned: boolean;
   /** Events after which it continues as new; HISTORY_LIMIT when absent. */
   history_limit?: number;
   /** What an earlier run of the same workflow knew when it continued as new. */
   carried?: CarriedTask;
 };
 
+/** The rows know the rest: who does it, until when, and which report was accepted. */
 export type CarriedTask = {
   attempt: number;
-  /** Milliseconds since the epoch at which the current attempt times out; null while it waits for its turn. */
-  deadline: number | null;
-  /** The report that was accepted for the current attempt; update ids are remembered per run only. */
-  accepted: TaskReport | null;
+  /** `turn`: waits for its turn. `begin`: is about to begin. `work`: somebody is at it. */
+  stage: 'turn' | 'begin' | 'work';
 };
+
+/** One attempt of a task, as every step and message names it. */
+export type TaskStep = { task_id: string; attempt: number; workflow_id: string };
 
 /** What an agent says of an attempt; the result itself lies in `task_results` under its completion id. */
 export type TaskReport = {
@@ -24,11 +31,34 @@ export type TaskReport = {
   agent_id: string;
   outcome: 'completed' | 'failed';
   completion_id: string;
-  error: FailureRecord | null;
 };
+
+/** `working`: whoever has it has begun already. */
+export type TaskAssigned = { attempt: number; working?: boolean };
 
 /** `accepted: false`: late or repeated, and ignored. */
 export type TaskReportAnswer = { accepted: boolean; status: string };
+
+/** What follows when an attempt is over; decided once, in the transaction that ends it. */
+export type NextStep =
+  | { status: 'completed' | 'failed' | 'cancelled'; attempt: number; error: FailureRecord | null }
+  | { status: 'retrying'; attempt: number; backoff_ms: number };
+
+/** Where an attempt stands: nobody yet, the built-in executor, an agent that works on by itself, or over. */
+export type TaskTurn =
+  | { kind: 'waiting' }
+  | { kind: 'builtin' }
+  /** `look_in_ms`: when the lease or the time of the attempt runs out, whichever is first. */
+  | { kind: 'working'; look_in_ms: number }
+  /** The lease ran out: the agent has said nothing for too long. */
+  | { kind: 'quiet' }
+  | { kind: 'over'; next: NextStep };
+
+/** Why an attempt is over when it did not end by itself. A report that was accepted before goes first. */
+export type EndCause = 'reported' | 'timeout' | 'lost' | 'cancelled' | 'broken';
+
+/** `error` goes with `broken`: a step that cannot be done, whoever tries. */
+export type FinishInput = TaskStep & { cause: EndCause; error?: FailureRecord };
 
 /** How a task ended; what a parent workflow gets. */
 export type TaskOutcome = {

@@ -1,0 +1,66 @@
+/** Events of tasks, and how a statement that changes a task tells them in the same breath. */
+import { type RawBuilder, sql } from 'kysely';
+import type { JsonObject } from '../schema/json.ts';
+import { eventResource, type TaskErrorData, type TaskUpdateData } from '../schema/live.ts';
+import type { TaskStatus } from '../schema/names.ts';
+import type { FailureRecord } from '../schema/tables.ts';
+import { EVENTS_CHANNEL, type NewEvent } from './events.ts';
+import { uuidV5 } from './ids.ts';
+
+/** Wakes agents that wait for work, in every process. */
+export const TASKS_CHANNEL = 'ostinato_tasks';
+
+export interface TaskRef {
+  task_id: string;
+  owner: string;
+  workflow_id: string;
+}
+
+/** `key` tells this moment of the task's workflow from all others: equal ones are one event. */
+export function taskUpdated(
+  task: TaskRef,
+  key: string,
+  state: { status: TaskStatus; progress: number },
+  at = new Date(),
+): NewEvent {
+  const { status, progress } = state;
+  const data: TaskUpdateData = { task_id: task.task_id, status, progress, timestamp: at.toISOString() };
+  return event(task, 'task.updated', key, data);
+}
+
+export function taskFailed(task: TaskRef, key: string, error: FailureRecord, at = new Date()): NewEvent {
+  const data: TaskErrorData = {
+    task_id: task.task_id,
+    error: 'Task execution failed',
+    details: { code: error.code.toUpperCase(), message: error.detail },
+    timestamp: at.toISOString(),
+  };
+  return event(task, 'task.error', `${key}/error`, data);
+}
+
+function event(task: TaskRef, name: NewEvent['name'], key: string, data: JsonObject): NewEvent {
+  return {
+    name,
+    owner: task.owner,
+    resource: eventResource.task(task.task_id),
+    workflow_id: task.workflow_id,
+    data,
+    key: `${task.workflow_id}/${key}`,
+  };
+}
+
+/** A CTE that writes the events, those of `when` alone: a condition over the CTEs before it. */
+export function eventsCte(events: NewEvent[], when: RawBuilder<boolean> = sql<boolean>`true`): RawBuilder<unknown> {
+  const rows = events.map(
+    (one) =>
+      sql`(${uuidV5(`event:${one.key}`)}::uuid, ${one.name}, ${one.owner}, ${one.resource}, ${one.workflow_id},
+        ${JSON.stringify(one.data)}::jsonb)`,
+  );
+  return sql`told AS (
+    INSERT INTO event_log (event_id, name, owner, resource, workflow_id, data)
+    SELECT * FROM (VALUES ${sql.join(rows)}) AS news (event_id, name, owner, resource, workflow_id, data)
+    WHERE ${when} ON CONFLICT (event_id) DO NOTHING)`;
+}
+
+/** Stands in a select list: wakes the readers of events when this commits. */
+export const wakeReaders = sql`pg_notify(${sql.lit(EVENTS_CHANNEL)}, '')`;

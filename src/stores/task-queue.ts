@@ -1,0 +1,162 @@
+/**
+ * The admission queue: who is next, and who does it. A slot is a row with `slot`, so a kill neither leaks nor doubles
+ * one; all slots are given out under one lock, which `task_queue_heads` takes until the transaction ends.
+ */
+import { sql } from 'kysely';
+import type { Executor, TaskType } from '../schema/names.ts';
+import { type AgentChoice, type AgentNeed, chooseAgent, fits } from './agents.ts';
+import type { Db, Trx } from './database.ts';
+import { TASKS_CHANNEL } from './task-events.ts';
+
+/** A task at the head of its lane. */
+export interface Head {
+  free: number;
+  task_id: string;
+  workflow_id: string;
+  attempt: number;
+  owner: string;
+  priority: number;
+  type: TaskType;
+  executor: Executor;
+  capabilities: string[];
+  excluded_agents: string[];
+  /** Tasks of one lane can be done by the same agents. */
+  lane: string;
+  queued_at: Date;
+  /** Slots that the owner has at this moment. */
+  owner_slots: number;
+}
+
+/** A task that was given a slot and somebody to do it. */
+export interface Assigned {
+  task_id: string;
+  workflow_id: string;
+  attempt: number;
+  /** It was fetched, and is being worked on. */
+  working?: boolean;
+}
+
+/** Tasks of one lane looked at in one go. */
+const MOST = 50;
+
+/** The heads of all lanes, in no order, under the lock of admissions; none when no slot is free. */
+export async function queueHeads(trx: Trx, cap: number): Promise<Head[]> {
+  const { rows } = await sql<Head>`SELECT * FROM task_queue_heads(${cap}, ${MOST})`.execute(trx);
+  return rows;
+}
+
+/**
+ * Takes the next one off `heads`: by priority, then the owner with the fewest slots, then who has waited longest. Lanes in
+ * `blocked` are passed over.
+ */
+export function takeNext(heads: Head[], taken: ReadonlyMap<string, number>, blocked: ReadonlySet<string>): Head | null {
+  let best: Head | null = null;
+  const slotsOf = (head: Head) => head.owner_slots + (taken.get(head.owner) ?? 0);
+  for (const head of heads) {
+    if (blocked.has(head.lane)) continue;
+    const difference =
+      best === null
+        ? -1
+        : head.priority - best.priority ||
+          slotsOf(head) - slotsOf(best) ||
+          head.queued_at.getTime() - best.queued_at.getTime() ||
+          (head.task_id < best.task_id ? -1 : 1);
+    if (difference < 0) best = head;
+  }
+  if (best) heads.splice(heads.indexOf(best), 1);
+  return best;
+}
+
+/**
+ * Gives free slots to the tasks that are next and that somebody can do; resolves with them, to be told after the
+ * commit. What waits for an agent that pulls, or for one that is busy, is passed by what comes behind it.
+ */
+export async function admit(trx: Trx, cap: number): Promise<Assigned[]> {
+  const assigned: Assigned[] = [];
+  for (;;) {
+    const heads = await queueHeads(trx, cap);
+    const free = heads[0]?.free ?? 0;
+    const waiting = heads.length;
+    const taken = new Map<string, number>();
+    const blocked = new Set<string>();
+    let given = 0;
+    while (given < free) {
+      const head = takeNext(heads, taken, blocked);
+      if (head === null) break;
+      const executor = await executorFor(trx, head);
+      if (executor === null) {
+        blocked.add(head.lane);
+        continue;
+      }
+      if (!(await assign(trx, head, executor))) continue;
+      taken.set(head.owner, (taken.get(head.owner) ?? 0) + 1);
+      assigned.push({ task_id: head.task_id, workflow_id: head.workflow_id, attempt: head.attempt });
+      given += 1;
+    }
+    // Lanes were cut to MOST: there may be more of the same.
+    const again = given > 0 && given < free && waiting >= MOST;
+    if (again) continue;
+    if (waiting > given) await wakeClaims(trx);
+    return assigned;
+  }
+}
+
+/** Wakes agents that wait for work, when this commits. */
+async function wakeClaims(trx: Trx): Promise<void> {
+  await sql`SELECT pg_notify(${TASKS_CHANNEL}, '')`.execute(trx);
+}
+
+type ExecutorChoice = { mode: 'builtin'; agent_id: null } | Pick<AgentChoice, 'mode' | 'agent_id'>;
+
+/** Null: it waits, because all that fit are busy, pull their work, or are not there yet. */
+async function executorFor(trx: Trx, head: Head): Promise<ExecutorChoice | null> {
+  if (head.executor === 'builtin') return { mode: 'builtin', agent_id: null };
+  const need: AgentNeed = { capabilities: head.capabilities, type: head.type, exclude: head.excluded_agents };
+  const agent = await chooseAgent(trx, need);
+  if (agent !== null) return agent;
+  if (head.executor === 'agent' || (await fits(trx, need))) return null;
+  return { mode: 'builtin', agent_id: null };
+}
+
+/** False when somebody else changed the row in between: cancelled it. */
+export async function assign(
+  trx: Trx,
+  head: Pick<Head, 'task_id' | 'attempt'>,
+  by: ExecutorChoice,
+  claimId: string | null = null,
+): Promise<boolean> {
+  const { rows } = await sql`
+    WITH task AS (
+      UPDATE tasks SET slot = true, phase = 'assigned', assigned_agent = ${by.agent_id}, assigned_at = now(),
+        updated_at = now(), lease_until = NULL, progress = 0
+      WHERE task_id = ${head.task_id} AND attempt = ${head.attempt} AND phase = 'queued'
+      RETURNING task_id, attempt
+    )
+    INSERT INTO task_attempts (task_id, attempt, executor, agent_id, status, claim_id)
+    SELECT task_id, attempt, ${by.mode}, ${by.agent_id}, 'running', ${claimId} FROM task RETURNING attempt
+  `.execute(trx);
+  return rows.length > 0;
+}
+
+/** Assigned tasks whose workflow has not begun with them for a while: it may not have been told. */
+export async function staleAssignments(db: Db, olderThanSeconds: number): Promise<Assigned[]> {
+  return db
+    .selectFrom('tasks')
+    .select(['task_id', 'workflow_id', 'attempt'])
+    .where('slot', '=', true)
+    .where('phase', '=', 'assigned')
+    .where('assigned_at', '<', sql<Date>`now() - make_interval(secs => ${olderThanSeconds})`)
+    .limit(1_000)
+    .execute();
+}
+
+/** How many stand before this one in the queue, by priority and time, and how many wait in all. */
+export async function placeInQueue(db: Db | Trx, taskId: string): Promise<{ place: number; of: number } | null> {
+  const { rows } = await sql<{ place: number; of: number }>`
+    SELECT (SELECT count(*)::int FROM tasks q WHERE q.phase = 'queued'
+        AND (q.priority, q.queued_at, q.task_id) <= (t.priority, t.queued_at, t.task_id)) AS place,
+      (SELECT count(*)::int FROM tasks q WHERE q.phase = 'queued') AS of
+    FROM tasks t WHERE t.task_id = ${taskId} AND t.phase = 'queued'
+  `.execute(db);
+  return rows[0] ?? null;
+}
