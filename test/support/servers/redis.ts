@@ -8,17 +8,33 @@ export interface RedisServer extends RunningServer {
   url: string;
 }
 
-export async function startRedis(): Promise<RedisServer> {
+/** With certificate files it speaks TLS and nothing else. */
+export async function startRedis(tls?: { cert: string; key: string; ca: string }): Promise<RedisServer> {
   const command = await requirePath(REDIS);
   const port = await freePort();
   const server = await startServer('redis', (folder) => ({
     name: 'redis',
     command,
-    args: ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder],
+    args: [
+      ...(tls ? secure(port, tls) : ['--port', String(port)]),
+      '--bind',
+      '127.0.0.1',
+      '--save',
+      '',
+      '--appendonly',
+      'no',
+      '--dir',
+      folder,
+    ],
     cwd: folder,
     stopTimeoutMs: 5_000,
     readyTimeoutMs: 20_000,
     isReady: () => accepts(port),
   }));
-  return { ...server, url: `redis://127.0.0.1:${port}` };
+  return { ...server, url: `${tls ? 'rediss' : 'redis'}://127.0.0.1:${port}` };
+}
+
+function secure(port: number, tls: { cert: string; key: string; ca: string }): string[] {
+  const files = ['--tls-cert-file', tls.cert, '--tls-key-file', tls.key, '--tls-ca-cert-file', tls.ca];
+  return ['--port', '0', '--tls-port', String(port), ...files, '--tls-auth-clients', 'no'];
 }

@@ -7,10 +7,19 @@ export interface ServerConfigOptions {
   ports: readonly number[];
   /** File of dynamic settings. */
   dynamic: string;
+  /** Its frontend then speaks TLS and asks clients for a certificate of the same authority. */
+  tls?: ServerTls | undefined;
+}
+
+/** PEM files. */
+export interface ServerTls {
+  ca: string;
+  cert: string;
+  key: string;
 }
 
 /** Follows the vendor's `config/development-postgres12.yaml`; JSON is YAML too. */
-export function serverConfig({ postgresUrl, names, ports, dynamic }: ServerConfigOptions): object {
+export function serverConfig({ postgresUrl, names, ports, dynamic, tls }: ServerConfigOptions): object {
   const url = new URL(postgresUrl);
   const store = (databaseName: string, maxConns: number) => ({
     sql: {
@@ -29,6 +38,12 @@ export function serverConfig({ postgresUrl, names, ports, dynamic }: ServerConfi
     rpc: { grpcPort: ports[index * 2], membershipPort: ports[index * 2 + 1], bindOnIP: '127.0.0.1' },
   });
   const frontend = rpc(0);
+  const trust = { serverName: 'localhost', rootCaFiles: [tls?.ca] };
+  const files = { certFile: tls?.cert, keyFile: tls?.key };
+  const secure = {
+    frontend: { server: { ...files, requireClientAuth: true, clientCaFiles: [tls?.ca] }, client: trust },
+    systemWorker: { ...files, client: trust },
+  };
   return {
     log: { stdout: true, level: 'warn' },
     persistence: {
@@ -38,6 +53,7 @@ export function serverConfig({ postgresUrl, names, ports, dynamic }: ServerConfi
       datastores: { main: store(names.main, 20), visibility: store(names.visibility, 5) },
     },
     global: {
+      ...(tls ? { tls: secure } : {}),
       membership: { maxJoinDuration: '30s', broadcastAddress: '127.0.0.1' },
       metrics: { prometheus: { framework: 'tally', timerType: 'histogram', listenAddress: `127.0.0.1:${ports[9]}` } },
     },

@@ -1,5 +1,5 @@
 /** A real Temporal server that keeps its state in Postgres: what runs beyond one machine. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
 import { TEMPORAL_SERVER, TEMPORAL_SQL_TOOL } from '../../../src/local/components/catalogue.ts';
@@ -9,7 +9,7 @@ import { isServing } from '../../../src/local/temporal.ts';
 import { SEARCH_ATTRIBUTES } from '../../../src/schema/names.ts';
 import { requirePath } from './available.ts';
 import { type RunningServer, startServer } from './process.ts';
-import { serverConfig } from './temporal-server-config.ts';
+import { type ServerTls, serverConfig } from './temporal-server-config.ts';
 
 export interface TemporalServer extends RunningServer {
   /** host:port of the frontend. */
@@ -21,9 +21,12 @@ const KEYWORD = 2;
 
 /**
  * Lays out its two databases in the Postgres of `postgresUrl` (a user who may create them) and starts all services.
- * A bare one has no namespace yet.
+ * A bare one, and one with TLS, has no namespace yet.
  */
-export async function startTemporalServer(postgresUrl: string, { bare = false } = {}): Promise<TemporalServer> {
+export async function startTemporalServer(
+  postgresUrl: string,
+  { bare = false, tls }: { bare?: boolean; tls?: ServerTls } = {},
+): Promise<TemporalServer> {
   const [command, tool] = await Promise.all([requirePath(TEMPORAL_SERVER), requirePath(TEMPORAL_SQL_TOOL)]);
   const suffix = Math.random().toString(36).slice(2, 8);
   const names = { main: `temporal_${suffix}`, visibility: `temporal_visibility_${suffix}` };
@@ -37,7 +40,7 @@ export async function startTemporalServer(postgresUrl: string, { bare = false } 
     mkdirSync(config);
     const dynamic = join(config, 'dynamic.yaml');
     writeFileSync(dynamic, '{}\n');
-    writeFileSync(join(config, 'test.yaml'), JSON.stringify(serverConfig({ postgresUrl, names, ports, dynamic })));
+    writeFileSync(join(config, 'test.yaml'), JSON.stringify(serverConfig({ postgresUrl, names, ports, dynamic, tls })));
     return {
       name: 'temporal-server',
       command,
@@ -45,11 +48,11 @@ export async function startTemporalServer(postgresUrl: string, { bare = false } 
       cwd: folder,
       stopTimeoutMs: 20_000,
       readyTimeoutMs: 90_000,
-      isReady: () => isUp(address),
+      isReady: () => isUp(address, tls),
     };
   });
   try {
-    if (!bare) await prepareNamespace(address, namespace);
+    if (!bare && !tls) await prepareNamespace(address, namespace);
   } catch (error) {
     await server.stop();
     throw error;
@@ -73,8 +76,12 @@ async function layOut(tool: string, postgresUrl: string, database: string, schem
   }
 }
 
-async function isUp(address: string): Promise<boolean> {
-  const connection = await Connection.connect({ address, connectTimeout: 2_000 });
+async function isUp(address: string, tls: ServerTls | undefined): Promise<boolean> {
+  const secure = tls && {
+    serverRootCACertificate: readFileSync(tls.ca),
+    clientCertPair: { crt: readFileSync(tls.cert), key: readFileSync(tls.key) },
+  };
+  const connection = await Connection.connect({ address, connectTimeout: 2_000, ...(secure ? { tls: secure } : {}) });
   await connection.close();
   return true;
 }

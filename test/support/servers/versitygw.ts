@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { VERSITYGW } from '../../../src/local/components/catalogue.ts';
-import { freePort } from '../../../src/local/ports.ts';
+import { accepts, freePort } from '../../../src/local/ports.ts';
 import { requirePath } from './available.ts';
 import { answers, type RunningServer, startServer } from './process.ts';
 
@@ -13,10 +13,11 @@ export interface S3Server extends RunningServer {
   secretAccessKey: string;
 }
 
-export async function startVersitygw(): Promise<S3Server> {
+/** With certificate files it speaks https. */
+export async function startVersitygw(tls?: { cert: string; key: string }): Promise<S3Server> {
   const command = await requirePath(VERSITYGW);
   const port = await freePort();
-  const url = `http://127.0.0.1:${port}`;
+  const url = `${tls ? 'https' : 'http'}://127.0.0.1:${port}`;
   const access = { accessKeyId: 'test-access', secretAccessKey: 'test-secret-of-the-tests', region: 'us-east-1' };
   const server = await startServer('versitygw', (folder) => {
     const objects = join(folder, 'objects');
@@ -24,7 +25,11 @@ export async function startVersitygw(): Promise<S3Server> {
     return {
       name: 'versitygw',
       command,
-      args: ['--port', `127.0.0.1:${port}`, '--health', '/health', '--quiet', 'posix', objects],
+      args: [
+        ...['--port', `127.0.0.1:${port}`, '--health', '/health', '--quiet'],
+        ...(tls ? ['--cert', tls.cert, '--key', tls.key] : []),
+        ...['posix', objects],
+      ],
       cwd: folder,
       env: {
         ROOT_ACCESS_KEY_ID: access.accessKeyId,
@@ -33,7 +38,8 @@ export async function startVersitygw(): Promise<S3Server> {
       },
       stopTimeoutMs: 5_000,
       readyTimeoutMs: 30_000,
-      isReady: () => answers(`${url}/health`),
+      // Whoever asks over TLS trusts it by other means than a plain fetch.
+      isReady: () => (tls ? accepts(port) : answers(`${url}/health`)),
     };
   });
   return { ...server, url, ...access };

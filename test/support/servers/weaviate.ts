@@ -1,7 +1,7 @@
 /** A real Weaviate on free ports. */
 import { join } from 'node:path';
 import { WEAVIATE } from '../../../src/local/components/catalogue.ts';
-import { freePort } from '../../../src/local/ports.ts';
+import { accepts, freePort } from '../../../src/local/ports.ts';
 import { requirePath } from './available.ts';
 import { answers, type RunningServer, startServer } from './process.ts';
 
@@ -10,15 +10,20 @@ export interface WeaviateServer extends RunningServer {
   grpcPort: number;
 }
 
-/** One node without modules and without sign-in, its data in a temporary folder. */
-export async function startWeaviate(): Promise<WeaviateServer> {
+/** One node without modules and without sign-in, its data in a temporary folder; with certificate files under TLS. */
+export async function startWeaviate(tls?: { cert: string; key: string }): Promise<WeaviateServer> {
   const command = await requirePath(WEAVIATE);
   const [port, grpcPort, gossip, data, raft, raftRpc] = await Promise.all(Array.from({ length: 6 }, () => freePort()));
-  const url = `http://127.0.0.1:${port}`;
+  const url = `${tls ? 'https' : 'http'}://127.0.0.1:${port}`;
   const server = await startServer('weaviate', (folder) => ({
     name: 'weaviate',
     command,
-    args: ['--scheme', 'http', '--host', '127.0.0.1', '--port', String(port), '--graceful-timeout', '1s'],
+    args: [
+      ...(tls ? ['--scheme', 'https', '--tls-host', '127.0.0.1', '--tls-port', String(port)] : []),
+      ...(tls ? ['--tls-certificate', tls.cert, '--tls-key', tls.key] : []),
+      ...(tls ? [] : ['--scheme', 'http', '--host', '127.0.0.1', '--port', String(port)]),
+      ...['--graceful-timeout', '1s'],
+    ],
     cwd: folder,
     env: {
       PERSISTENCE_DATA_PATH: join(folder, 'data'),
@@ -27,6 +32,7 @@ export async function startWeaviate(): Promise<WeaviateServer> {
       ENABLE_MODULES: '',
       DISABLE_TELEMETRY: 'true',
       GRPC_PORT: String(grpcPort),
+      ...(tls ? { GRPC_CERT_FILE: tls.cert, GRPC_KEY_FILE: tls.key } : {}),
       CLUSTER_HOSTNAME: 'node1',
       CLUSTER_ADVERTISE_ADDR: '127.0.0.1',
       CLUSTER_GOSSIP_BIND_PORT: String(gossip),
@@ -40,7 +46,8 @@ export async function startWeaviate(): Promise<WeaviateServer> {
     stopSignal: 'SIGTERM',
     stopTimeoutMs: 3_000,
     readyTimeoutMs: 60_000,
-    isReady: () => answers(`${url}/v1/.well-known/ready`),
+    // Whoever asks over TLS trusts it by other means than a plain fetch.
+    isReady: () => (tls ? accepts(port as number) : answers(`${url}/v1/.well-known/ready`)),
   }));
   return { ...server, url, grpcPort: grpcPort as number };
 }
