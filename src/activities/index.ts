@@ -16,11 +16,14 @@ import { validateFile } from './ingestion/validate.ts';
 import { catchUpVectors } from './maintenance/catch-up-vectors.ts';
 import { reconcileRuns } from './maintenance/reconcile.ts';
 import { sweepStorage } from './maintenance/sweep.ts';
+import { createStageRunner } from './stages/runner.ts';
+import { createTaskActivities } from './tasks/index.ts';
 
 /** `stopping`: the worker was asked to stop. */
 export function createActivities(deps: Deps, stopping: AbortSignal = new AbortController().signal) {
   const parsers = createParserPool(deps.config);
   const agentWatch = createAgentWatch(deps);
+  const stages = createStageRunner(deps);
   return {
     fetchFile: byCode((input: Step & { from: ImportFrom }) =>
       fetchFile(deps, input, Context.current().cancellationSignal),
@@ -36,6 +39,7 @@ export function createActivities(deps: Deps, stopping: AbortSignal = new AbortCo
     reconcileRuns: byCode(() => reconcileRuns(deps)),
     sweepStorage: byCode(() => sweepStorage(deps)),
     catchUpVectors: byCode(() => catchUpVectors(deps)),
+    ...createTaskActivities(deps, stages),
     watchAgents: byCode(() => watchAgents(deps, agentWatch, stopping)),
   };
 }

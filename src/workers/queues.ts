@@ -1,4 +1,5 @@
 /** Which queue runs what, and how much of it at once in one process. */
+import type { Config } from '../schema/config.ts';
 import { parseQueue, QUEUES, SOURCES } from '../schema/names.ts';
 
 export interface ActivityQueue {
@@ -6,12 +7,15 @@ export interface ActivityQueue {
   maxConcurrentActivityTaskExecutions: number;
 }
 
-export function activityQueues(): ActivityQueue[] {
+export function activityQueues(config: Pick<Config, 'STAGE_CONCURRENCY'>): ActivityQueue[] {
   return [
     { taskQueue: QUEUES.files, maxConcurrentActivityTaskExecutions: 20 },
     // Each takes a thread and a heap of its own; one source never waits for another.
     ...SOURCES.map((source) => ({ taskQueue: parseQueue(source), maxConcurrentActivityTaskExecutions: 2 })),
     { taskQueue: QUEUES.vectors, maxConcurrentActivityTaskExecutions: 4 },
+    { taskQueue: QUEUES.stages, maxConcurrentActivityTaskExecutions: config.STAGE_CONCURRENCY },
+    // Each waits for an agent that answers when it is done: as many as may run at once, in one process.
+    { taskQueue: QUEUES.agents, maxConcurrentActivityTaskExecutions: 200 },
     { taskQueue: QUEUES.maintenance, maxConcurrentActivityTaskExecutions: 3 },
   ];
 }

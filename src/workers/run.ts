@@ -39,7 +39,7 @@ export async function runWorkers(deps: Deps, tracing: Tracing | null = null): Pr
       // Its activities are the local ones only.
       maxCachedWorkflows: 500,
     }),
-    ...(await Promise.all(activityQueues().map((queue) => Worker.create({ ...shared, ...queue })))),
+    ...(await Promise.all(activityQueues(deps.config).map((queue) => Worker.create({ ...shared, ...queue })))),
   ];
   const running = workers.map((worker) => worker.run());
   const stop = () => {

@@ -2,4 +2,5 @@
 export { deleteFile } from './delete-file.ts';
 export { ingestFile } from './ingest-file.ts';
 export { catchUpVectors, reconcile, sweepStorage } from './maintenance.ts';
+export { runTask } from './run-task.ts';
 export { watchAgents } from './watch-agents.ts';

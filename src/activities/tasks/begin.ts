@@ -1,0 +1,184 @@
+/** The beginning of an attempt: its turn in the queue, and the call to the agent that was chosen. */
+import type { Deps } from '../../deps.ts';
+import { Failure } from '../../schema/failures.ts';
+import { isStorable, type JsonObject } from '../../schema/json.ts';
+import { PRIORITIES } from '../../schema/names.ts';
+import type { TaskStep, TaskTurn } from '../../schema/task-flow.ts';
+import { MAX_TASK_JSON } from '../../schema/tasks.ts';
+import { type CalledAgent, callAgent, callMcpAgent } from '../../services/agents/calls.ts';
+import { leaseSeconds } from '../../services/tasks/lease.ts';
+import { settleAttempt, tellAssigned } from '../../services/tasks/settle.ts';
+import { uuidV5 } from '../../stores/ids.ts';
+import { admit } from '../../stores/task-queue.ts';
+import { markRunning, readTurn, renewLease, reportProgress, requeue, type Turn } from '../../stores/task-turns.ts';
+
+/**
+ * Takes the attempt as far as it goes by itself: into the queue, out of it when there is a slot and an agent, and to
+ * that agent. An agent that answers at once ends the attempt right here. Repeated after a crash it calls the agent
+ * again under the same `webhook-id`, unless the agent had said that it works on by itself.
+ */
+export async function beginAttempt(deps: Deps, step: TaskStep, signal: AbortSignal): Promise<TaskTurn> {
+  let turn = await readTurn(deps.db, step);
+  if (turn && turn.attempt === step.attempt && (turn.phase === 'backoff' || turn.phase === 'queued')) {
+    await queue(deps, step);
+    turn = await readTurn(deps.db, step);
+  }
+  if (!turn || turn.phase === 'closed' || turn.attempt !== step.attempt) return over(deps, step);
+  if (turn.phase === 'queued') return { kind: 'waiting' };
+  if (turn.mode === 'builtin') return { kind: 'builtin' };
+  if (turn.reported) return { kind: 'over', next: await settleAttempt(deps, step, { ending: { kind: 'reported' } }) };
+  if (turn.mode === 'pull' || turn.lease_in_ms !== null) return workingOn(turn);
+  return call(deps, step, turn, signal);
+}
+
+/** Puts it into the queue, and whoever is next gets a slot: it may be another. */
+async function queue(deps: Deps, step: TaskStep): Promise<void> {
+  const assigned = await deps.db.transaction().execute(async (trx) => {
+    await requeue(trx, step);
+    return admit(trx, deps.config.MAX_CONCURRENT_TASKS);
+  });
+  await tellAssigned(
+    deps,
+    assigned.filter((one) => one.task_id !== step.task_id),
+  );
+}
+
+/** Somebody works on it without us: it is looked at again when the lease or the time runs out. */
+export function workingOn(turn: Turn): TaskTurn {
+  return { kind: 'working', look_in_ms: Math.max(0, Math.ceil(Math.min(turn.lease_in_ms ?? 0, turn.left_ms))) };
+}
+
+/** Nothing is changed here: an attempt that is over answers with what followed. */
+export async function over(deps: Deps, step: TaskStep): Promise<TaskTurn> {
+  return { kind: 'over', next: await settleAttempt(deps, step, { ending: { kind: 'cancelled' } }) };
+}
+
+async function call(deps: Deps, step: TaskStep, turn: Turn, signal: AbortSignal): Promise<TaskTurn> {
+  const agent = calledAgent(turn);
+  if (agent === null) return lost(deps, step, `Agent ${turn.agent_id} is not registered any more`);
+  if (turn.left_ms <= 0)
+    return { kind: 'over', next: await settleAttempt(deps, step, { ending: { kind: 'timeout' } }) };
+  const timeoutMs = Math.ceil(turn.left_ms);
+  // Side by side: the agent need not wait until it is written down that it was called.
+  const running = markRunning(deps.db, turn, `agent ${turn.agent_name ?? turn.agent_id}`);
+  running.catch(() => {});
+  let result: JsonObject | null;
+  try {
+    result =
+      turn.mode === 'mcp'
+        ? await callMcp(deps, turn, agent, { timeoutMs, signal })
+        : await push(deps, turn, agent, { timeoutMs, signal });
+  } catch (error) {
+    await running;
+    if (signal.aborted || !(error instanceof Failure)) throw error;
+    return failed(deps, step, turn, error);
+  }
+  await running;
+  if (result === null) {
+    const seconds = leaseSeconds(deps.config);
+    await renewLease(deps.db, step, seconds);
+    return { kind: 'working', look_in_ms: Math.min(seconds * 1000, timeoutMs) };
+  }
+  return completed(deps, step, result);
+}
+
+/** Null: it answered 202 and will call back. */
+async function push(
+  deps: Deps,
+  turn: Turn,
+  agent: CalledAgent,
+  options: { timeoutMs: number; signal: AbortSignal },
+): Promise<JsonObject | null> {
+  const answer = await callAgent(
+    deps,
+    agent,
+    {
+      task_id: turn.task_id,
+      attempt: turn.attempt,
+      type: turn.type,
+      payload: turn.payload,
+      timeout_seconds: turn.timeout_seconds,
+      deadline: new Date(Date.now() + options.timeoutMs).toISOString(),
+      priority: PRIORITIES[turn.priority] ?? 'medium',
+      pipeline_id: turn.pipeline_id,
+      stage: turn.stage,
+    },
+    options,
+  );
+  return answer.status === 202 ? null : answer.result;
+}
+
+/** The payload is the call, `{tool, arguments}`. */
+async function callMcp(
+  deps: Deps,
+  turn: Turn,
+  agent: CalledAgent,
+  options: { timeoutMs: number; signal: AbortSignal },
+): Promise<JsonObject> {
+  const { tool, arguments: given } = turn.payload;
+  if (typeof tool !== 'string' || tool === '') {
+    throw new Failure('invalid_input', 'The payload of a task for an MCP server names no tool: {"tool", "arguments"}');
+  }
+  const args = typeof given === 'object' && given !== null && !Array.isArray(given) ? given : {};
+  return callMcpAgent(
+    deps,
+    agent,
+    { tool, arguments: args },
+    {
+      ...options,
+      onProgress: (share) => {
+        if (share === null) return;
+        const report = {
+          agent_id: agent.agent_id,
+          progress: share,
+          lease_seconds: leaseSeconds(deps.config),
+          at: new Date(),
+        };
+        reportProgress(deps.db, turn, report).catch((err) => deps.log.warn({ err }, 'progress could not be written'));
+      },
+    },
+  );
+}
+
+export function calledAgent(turn: Turn): CalledAgent | null {
+  const { agent_id, agent_owner, endpoints, credential } = turn;
+  if (agent_id === null || agent_owner === null || endpoints === null) return null;
+  return { agent_id, owner: agent_owner, endpoints, credential };
+}
+
+/** Ends the attempt with what the agent answered. */
+export async function completed(deps: Deps, step: TaskStep, result: JsonObject): Promise<TaskTurn> {
+  const fault = faultOf(result);
+  if (fault !== null) {
+    const error = { code: 'agent_failed', detail: fault };
+    return {
+      kind: 'over',
+      next: await settleAttempt(deps, step, { ending: { kind: 'failed', error, retryable: true } }),
+    };
+  }
+  const completion_id = uuidV5(`completion:${step.task_id}/${step.attempt}`);
+  return {
+    kind: 'over',
+    next: await settleAttempt(deps, step, { ending: { kind: 'completed' }, completion: { completion_id, result } }),
+  };
+}
+
+function faultOf(result: JsonObject): string | null {
+  if (!isStorable(result)) return 'The result holds NUL characters or lone surrogates';
+  const bytes = Buffer.byteLength(JSON.stringify(result));
+  return bytes > MAX_TASK_JSON ? `The result has ${bytes} bytes as JSON; ${MAX_TASK_JSON} are allowed` : null;
+}
+
+async function failed(deps: Deps, step: TaskStep, turn: Turn, failure: Failure): Promise<TaskTurn> {
+  const left = (await readTurn(deps.db, step))?.left_ms ?? turn.left_ms;
+  if (left <= 0) return { kind: 'over', next: await settleAttempt(deps, step, { ending: { kind: 'timeout' } }) };
+  if (failure.code === 'agent_unreachable') return lost(deps, step, failure.message);
+  const error = { code: failure.code, detail: failure.message };
+  // Another agent may be able to: only what is wrong with the task itself is final.
+  const retryable = failure.code !== 'invalid_input';
+  return { kind: 'over', next: await settleAttempt(deps, step, { ending: { kind: 'failed', error, retryable } }) };
+}
+
+async function lost(deps: Deps, step: TaskStep, detail: string): Promise<TaskTurn> {
+  return { kind: 'over', next: await settleAttempt(deps, step, { ending: { kind: 'lost', detail } }) };
+}

@@ -1,0 +1,87 @@
+/** Tasks that the house does itself: the built-in stage of their type, on what the payload names. */
+import { CancelledFailure } from '@temporalio/activity';
+import type { Deps } from '../../deps.ts';
+import { Failure } from '../../schema/failures.ts';
+import type { JsonObject } from '../../schema/json.ts';
+import type { StageRequest, StageRunner } from '../../schema/stages/contract.ts';
+import type { TaskStep, TaskTurn } from '../../schema/task-flow.ts';
+import { toFailure } from '../../schema/unknown-error.ts';
+import { settleAttempt } from '../../services/tasks/settle.ts';
+import { markRunning, readTurn, reportBuiltin, type Turn } from '../../stores/task-turns.ts';
+import { keepAlive } from '../context.ts';
+import { completed, over } from './begin.ts';
+
+const PROGRESS_EVERY_MS = 1_000;
+
+/** Runs the stage and ends the attempt with its output. Repeated after a crash it does the same again, to the same keys. */
+export async function runBuiltin(
+  deps: Deps,
+  runner: StageRunner,
+  step: TaskStep,
+  signal: AbortSignal,
+): Promise<TaskTurn> {
+  const turn = await readTurn(deps.db, step);
+  if (!turn || turn.phase === 'closed' || turn.attempt !== step.attempt) return over(deps, step);
+  await markRunning(deps.db, turn, 'built in');
+  const started = await readTurn(deps.db, step);
+  const leftMs = started?.left_ms ?? turn.left_ms;
+  if (leftMs <= 0) return { kind: 'over', next: await settleAttempt(deps, step, { ending: { kind: 'timeout' } }) };
+  const timeout = AbortSignal.timeout(Math.ceil(leftMs));
+  const stop = keepAlive(() => null);
+  try {
+    const output = await runner.run(requestOf(turn, leftMs), {
+      signal: AbortSignal.any([signal, timeout]),
+      progress: progressWriter(deps, turn),
+    });
+    return await completed(deps, step, output as unknown as JsonObject);
+  } catch (error) {
+    if (signal.aborted) throw error instanceof CancelledFailure ? error : new CancelledFailure('cancelled');
+    if (timeout.aborted)
+      return { kind: 'over', next: await settleAttempt(deps, step, { ending: { kind: 'timeout' } }) };
+    const failure = toFailure(error);
+    // What is no failure of the work itself, such as a store that is away, is tried again by the engine.
+    if (!(error instanceof Failure) || failure.code === 'unavailable') throw error;
+    const ending = {
+      kind: 'failed' as const,
+      error: { code: failure.code, detail: failure.message },
+      retryable: failure.retryable,
+    };
+    return { kind: 'over', next: await settleAttempt(deps, step, { ending }) };
+  } finally {
+    stop();
+  }
+}
+
+/** `{data_source, parameters, config?}` as seed 001 writes it; what a stage needs besides stands in `config`. */
+export function requestOf(turn: Turn, leftMs: number): StageRequest {
+  const { data_source, parameters, config, input_data, ...rest } = turn.payload;
+  const given = isObject(config) ? config : rest;
+  return {
+    type: turn.type,
+    config: data_source === undefined ? given : { data_source, ...given },
+    inputs: [],
+    input_data: isObject(input_data) ? input_data : null,
+    parameters: isObject(parameters) ? parameters : {},
+    prefix: `runs/${turn.workflow_id}/${turn.attempt}/`,
+    owner: turn.owner,
+    all_owners: false,
+    timeout_seconds: Math.max(1, Math.ceil(leftMs / 1000)),
+  };
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Writes at most once a second; what could not be written is no reason to stop. */
+function progressWriter(deps: Deps, turn: Turn): (share: number, message: string) => void {
+  let last = 0;
+  return (share) => {
+    const now = Date.now();
+    if (now - last < PROGRESS_EVERY_MS) return;
+    last = now;
+    reportBuiltin(deps.db, turn, Math.min(1, Math.max(0, share))).catch((err) =>
+      deps.log.warn({ err, workflow_id: turn.workflow_id }, 'progress could not be written'),
+    );
+  };
+}

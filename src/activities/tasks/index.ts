@@ -1,0 +1,30 @@
+/** The activities of tasks. */
+import { Context } from '@temporalio/activity';
+import type { Deps } from '../../deps.ts';
+import type { StageRunner } from '../../schema/stages/contract.ts';
+import type { FinishInput, TaskStep } from '../../schema/task-flow.ts';
+import { byCode, keepAlive } from '../context.ts';
+import { beginAttempt } from './begin.ts';
+import { runBuiltin } from './builtin.ts';
+import { askQuietAgent, finishAttempt, lookAfter } from './finish.ts';
+import { tellCancelled } from './tell-cancelled.ts';
+
+export function createTaskActivities(deps: Deps, runner: StageRunner) {
+  const signal = () => Context.current().cancellationSignal;
+  return {
+    beginAttempt: byCode(async (step: TaskStep) => {
+      // An agent may take its time before it answers.
+      const stop = keepAlive(() => null);
+      try {
+        return await beginAttempt(deps, step, signal());
+      } finally {
+        stop();
+      }
+    }),
+    runBuiltin: byCode((step: TaskStep) => runBuiltin(deps, runner, step, signal())),
+    askQuietAgent: byCode((step: TaskStep) => askQuietAgent(deps, step, signal())),
+    tellCancelled: byCode((step: TaskStep) => tellCancelled(deps, step, signal())),
+    finishAttempt: byCode((step: FinishInput) => finishAttempt(deps, step)),
+    lookAfter: byCode((step: TaskStep) => lookAfter(deps, step)),
+  };
+}
