@@ -227,7 +227,12 @@ function refusal(answer: Answer, host: string): Failure {
   const detail = detailOf(answer.body);
   const text = `${host} answered ${answer.status}${detail ? `: ${detail}` : ''}`;
   const later = answer.status >= 500 || LATER.has(answer.status);
-  return new Failure(later ? 'agent_unreachable' : 'agent_failed', text);
+  return new Failure(later ? 'agent_unreachable' : 'agent_failed', text, { cause: { status: answer.status } });
+}
+
+/** Whether the agent did not take us for who we are. */
+export function isUnproven(error: unknown): boolean {
+  return error instanceof Failure && (error.cause as { status?: number } | undefined)?.status === 401;
 }
 
 /** What a refusal says for people, in any of the usual fields. */

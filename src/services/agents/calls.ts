@@ -1,11 +1,13 @@
-/** Calls to an agent by its row: its keys and its operator's credential are looked up for each call. */
+/** Calls to an agent by its row: its keys and its owner's credential are looked up for each call. */
 import {
   type AgentAnswer,
   type AgentStatusAnswer,
+  type AgentTarget,
   type AgentTask,
   askHealth,
   askStatus,
   type HealthAnswer,
+  isUnproven,
   postTask,
   withdrawTask,
 } from '../../clients/agent-calls.ts';
@@ -13,6 +15,7 @@ import { callTool, type ToolCall, type ToolCallOptions } from '../../clients/age
 import type { Deps } from '../../deps.ts';
 import { Failure } from '../../schema/failures.ts';
 import type { AgentEndpoints } from '../../schema/tables-control.ts';
+import { authorizeOutgoing, forget } from '../access/outgoing.ts';
 
 type Needs = Pick<Deps, 'db' | 'config' | 'egress'>;
 
@@ -43,7 +46,7 @@ export async function callAgent(
     fail: `${base}/fail`,
     logs: `${base}/logs`,
   };
-  return postTask(deps.egress, await targetOf(deps, agent, 'task'), { ...task, callbacks }, options);
+  return proven(deps, agent, 'task', (target) => postTask(deps.egress, target, { ...task, callbacks }, options));
 }
 
 /** Asks `endpoints.status` how an attempt goes. Throws like `callAgent`; `conflict` when it has no such endpoint. */
@@ -53,10 +56,10 @@ export async function pollAgent(
   attempt: { task_id: string; attempt: number },
   signal?: AbortSignal,
 ): Promise<AgentStatusAnswer> {
-  return askStatus(deps.egress, await targetOf(deps, agent, 'status'), attempt, signal);
+  return proven(deps, agent, 'status', (target) => askStatus(deps.egress, target, attempt, signal));
 }
 
-/** Tells a push agent that an attempt is no longer wanted; `told` is false where it cannot be told. Never throws by itself. */
+/** Tells a push agent that an attempt is no longer wanted; `told` is false where the agent did not take it. */
 export async function cancelOnAgent(
   deps: Needs,
   agent: CalledAgent,
@@ -70,7 +73,14 @@ export async function cancelOnAgent(
 /** Whether `endpoints.health` answers; null where it has none. */
 export async function checkHealth(deps: Needs, agent: CalledAgent, signal?: AbortSignal): Promise<HealthAnswer | null> {
   if (agent.endpoints.health === undefined) return null;
-  return askHealth(deps.egress, { url: agent.endpoints.health, keys: [], headers: {} }, signal);
+  const url = agent.endpoints.health;
+  const started = performance.now();
+  try {
+    return await askHealth(deps.egress, { url, keys: [], headers: await proofOf(deps, agent) }, signal);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    return { ok: false, latency_ms: Math.round(performance.now() - started), detail: error.message };
+  }
 }
 
 /** Calls the tool that a task's payload names, `{tool, arguments}`. Throws Failure; see `callTool`. */
@@ -84,10 +94,40 @@ export async function callMcpAgent(
   return callTool(deps.egress, { url, headers }, call, options);
 }
 
-async function targetOf(deps: Needs, agent: CalledAgent, endpoint: keyof AgentEndpoints) {
+/** With the owner's credential; one that is refused with 401 is asked for anew, once. */
+async function proven<T>(
+  deps: Needs,
+  agent: CalledAgent,
+  endpoint: keyof AgentEndpoints,
+  act: (target: AgentTarget) => Promise<T>,
+): Promise<T> {
+  const target = await targetOf(deps, agent, endpoint);
+  try {
+    return await act(target);
+  } catch (error) {
+    if (agent.credential === null || !isUnproven(error)) throw error;
+    forget(deps, agent.owner, agent.credential, target.headers);
+    const headers = await proofOf(deps, agent);
+    if (headers.authorization === target.headers.authorization) throw error;
+    return act({ ...target, headers });
+  }
+}
+
+async function targetOf(deps: Needs, agent: CalledAgent, endpoint: keyof AgentEndpoints): Promise<AgentTarget> {
   const url = agent.endpoints[endpoint];
   if (url === undefined) throw new Failure('conflict', `Agent ${agent.agent_id} has no endpoint ${endpoint}`);
-  return { url, keys: await keysOf(deps, agent.agent_id), headers: {} };
+  const [keys, headers] = await Promise.all([keysOf(deps, agent.agent_id), proofOf(deps, agent)]);
+  return { url, keys, headers };
+}
+
+async function proofOf(deps: Needs, { owner, credential }: CalledAgent): Promise<Record<string, string>> {
+  if (credential === null) return {};
+  try {
+    return await authorizeOutgoing(deps, owner, credential);
+  } catch (error) {
+    if (!(error instanceof Failure) || error.code !== 'not_found') throw error;
+    throw new Failure('agent_unreachable', `Its owner has no credential ${JSON.stringify(credential)} any more`);
+  }
 }
 
 /** Newest first. An agent has more than one token only where somebody issued one without rotation. */
