@@ -143,6 +143,14 @@ describe('roles', () => {
     },
   );
 
+  it('that only look can change nothing', () => {
+    const reached = routes.filter((route) => mayRole('viewer', route) && route.method !== 'GET');
+    // A search is a POST because of its length.
+    expect(reached.map((route) => route.name)).toEqual(['query.run']);
+    const open = routes.filter((route) => [route.operation.permission].flat().includes('self:read'));
+    expect(open.map((route) => route.name).sort()).toEqual(['limits.get', 'whoami']);
+  });
+
   it('of an agent can do nothing but its own work', () => {
     const reached = routes.filter((route) => mayRole('agent', route));
     const allowed = new Set(['self:read', 'agents:work']);

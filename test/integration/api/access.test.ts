@@ -1,11 +1,9 @@
-/** Who gets in and what they may do, on a real database: every operation, every kind of bad credential, every role. */
+/** Who gets in, on a real database: every kind of bad credential, keys, tokens, sessions; roles are in `../access`. */
 import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createApi } from '../../../src/api/app.ts';
 import { operations } from '../../../src/operations/index.ts';
-import { mayDo } from '../../../src/schema/access.ts';
 import { ROLES, type Role } from '../../../src/schema/names.ts';
-import type { Principal } from '../../../src/schema/principal.ts';
 import { REVOCATION_BOUND_MS } from '../../../src/services/access/authenticate.ts';
 import { ensureAdminKey } from '../../../src/services/admin-key.ts';
 import { door, JWT_SECRET, makeKey, openStand, type Stand } from './stand.ts';
@@ -75,18 +73,6 @@ describe('every operation refuses', () => {
       expect(body.request_id, name).toBe(response.headers.get('x-request-id'));
     }
   });
-
-  const pairs = routes.flatMap((route) => ROLES.map((role) => ({ ...route, role })));
-  it.each(pairs)(
-    '$method $path for $role as the table of permissions says',
-    async ({ operation, method, path, role }) => {
-      const allowed = mayDo({ role } as Principal, operation.permission);
-      const response = await api.request(path, { method, headers: bearer(keyOf(role)) });
-      // What an operation then makes of an empty input is its own tests' matter.
-      if (allowed) expect([401, 403]).not.toContain(response.status);
-      else expect(response.status).toBe(403);
-    },
-  );
 });
 
 describe('keys', () => {
