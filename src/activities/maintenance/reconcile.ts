@@ -4,6 +4,8 @@ import type { Deps } from '../../deps.ts';
 import { Failure } from '../../schema/failures.ts';
 import type { RunStatus } from '../../schema/tables.ts';
 import { engineId, startRun } from '../../services/engine.ts';
+import { closeDeadTask } from '../../services/tasks/close-dead.ts';
+import { admitTasks } from '../../services/tasks/settle.ts';
 import { closeRun, markRunStarted, openRuns, type RunRow } from '../../stores/runs.ts';
 import { keepAlive } from '../context.ts';
 
@@ -39,6 +41,7 @@ export async function reconcileRuns(deps: Deps): Promise<Reconciled> {
       const outcome = await reconcileOne(deps, row);
       if (outcome) done[outcome] += 1;
     }
+    await admitTasks(deps);
     return done;
   } finally {
     stop();
@@ -71,6 +74,7 @@ async function reconcileOne(deps: Deps, row: RunRow): Promise<'started' | 'close
 async function closeBoth(deps: Deps, row: RunRow, status: RunStatus): Promise<void> {
   const error =
     status === 'completed' ? null : { code: 'internal', detail: `The workflow ended as ${status.replace('_', ' ')}` };
+  if (row.type === 'runTask') return closeDeadTask(deps, row, status, error);
   await deps.db.transaction().execute(async (trx) => {
     await closeRun(trx, row.workflow_id, status, error);
     if (row.type !== 'ingestFile' || status === 'completed') return;
