@@ -14,7 +14,7 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 const MEANINGS: [ExitCode, string][] = [
   [EXIT.ok, 'done'],
-  [EXIT.failed, 'the work failed: a file was rejected, failed or was cancelled, or a request conflicts'],
+  [EXIT.failed, 'the work failed: a file, task or run was rejected, failed or was cancelled, or a request conflicts'],
   [EXIT.usage, 'wrong usage, input or settings'],
   [EXIT.unreachable, 'the API cannot be reached or is unavailable for now: try again'],
   [EXIT.denied, 'not authenticated or not allowed'],

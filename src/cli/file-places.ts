@@ -12,22 +12,30 @@ export function placeOf(document: Document.Parsed, fault: Fault): number {
     .split('.')
     .filter(Boolean);
   let place = document.contents?.range?.[0] ?? 0;
+  let key = place;
   let node: unknown = document.contents;
   let rest = segments;
   while (rest.length > 0) {
     const found = step(document, node, rest);
     if (!found) break;
     place = found.place;
+    key = found.key;
     node = found.value;
     rest = found.rest;
   }
-  if (rest.length === 0) place = unknownKey(document, node, fault.message) ?? place;
-  return place;
+  if (rest.length > 0) return place;
+  if (fault.message === UNKNOWN) return key;
+  return unknownKey(document, node, fault.message) ?? place;
 }
+
+/** What the API says of a key that it does not know. */
+const UNKNOWN = 'is not known here';
 
 interface Step {
   value: unknown;
   place: number;
+  /** Where its key stands; in a list, the same. */
+  key: number;
   rest: string[];
 }
 
@@ -35,13 +43,16 @@ function step(document: Document.Parsed, from: unknown, segments: string[]): Ste
   const node = resolved(document, from);
   if (isSeq(node)) {
     const value = node.items[Number(segments[0])];
-    return value === undefined ? null : { value, place: startOf(value) ?? startOf(node) ?? 0, rest: segments.slice(1) };
+    const place = startOf(value) ?? startOf(node) ?? 0;
+    return value === undefined ? null : { value, place, key: place, rest: segments.slice(1) };
   }
   if (!isMap(node)) return null;
   // Keys may hold dots themselves; the path does not tell, so the shortest one that is there wins.
   for (let taken = 1; taken <= segments.length; taken++) {
     const pair = pairOf(node.items, segments.slice(0, taken).join('.'));
-    if (pair) return { value: pair.value, place: placeOfPair(pair), rest: segments.slice(taken) };
+    if (!pair) continue;
+    const place = placeOfPair(pair);
+    return { value: pair.value, place, key: startOf(pair.key) ?? place, rest: segments.slice(taken) };
   }
   return null;
 }

@@ -1,11 +1,14 @@
 /** One run of the command line: reads the arguments, does the work, and answers with an exit code. */
 import { Command } from 'commander';
+import { addAgents } from './commands/agents.ts';
 import { addConfig } from './commands/config.ts';
 import { addFiles } from './commands/files.ts';
 import { addIngest } from './commands/ingest.ts';
 import { addKeys } from './commands/keys.ts';
 import { addMcp } from './commands/mcp.ts';
+import { addPipelines } from './commands/pipelines.ts';
 import { addSearch } from './commands/search.ts';
+import { addTasks } from './commands/tasks.ts';
 import { addVersion } from './commands/version.ts';
 import { addWorkflows } from './commands/workflows.ts';
 import { isAbort } from './connection.ts';
@@ -17,6 +20,21 @@ const ADDRESS_HELP = `
 The API is found by --url, OSTINATO_URL, else the settings of this folder; the key by --key, OSTINATO_API_KEY,
 API_KEY, else the file that the first \`npm start\` left in DATA_DIR. Answers are tables on a terminal and JSON lines
 (one object a line, with its \`kind\`) when piped or with --json.`;
+
+/** In the order in which help lists them. */
+const COMMANDS = [
+  addIngest,
+  addSearch,
+  addFiles,
+  addPipelines,
+  addTasks,
+  addAgents,
+  addWorkflows,
+  addKeys,
+  addConfig,
+  addMcp,
+  addVersion,
+];
 
 /** Runs `argv` (without the program's own name). Everything thrown becomes lines on stderr and an exit code. */
 export async function run(argv: string[], io: Io): Promise<ExitCode> {
@@ -44,7 +62,7 @@ export async function guarded(io: Io, work: () => Promise<ExitCode>): Promise<Ex
 
 function buildProgram(io: Io, act: Act): Command {
   const program = new Command('ostinato')
-    .description('Durable ingestion of exports, and answers over them.')
+    .description('Durable ingestion of exports and answers over them; pipelines, tasks and agents.')
     .option('--url <address>', 'address of the API')
     .option('--key <key>', 'API key (other users of this machine can see it: prefer OSTINATO_API_KEY)')
     .option('--json', 'JSON lines, on a terminal too')
@@ -54,9 +72,7 @@ function buildProgram(io: Io, act: Act): Command {
     .showHelpAfterError('(see --help)')
     .addHelpText('after', ADDRESS_HELP)
     .addHelpText('afterAll', exitCodesHelp());
-  for (const add of [addIngest, addSearch, addFiles, addWorkflows, addKeys, addConfig, addMcp, addVersion]) {
-    add(program, act);
-  }
+  for (const add of COMMANDS) add(program, act);
   settle(program, io);
   return program;
 }

@@ -7,7 +7,7 @@ import type { ResourcesService } from './contract.ts';
 import { draftText, explainText } from './prompt-texts.ts';
 import { runUri } from './run-uris.ts';
 
-interface HousePrompt {
+export interface HousePrompt {
   definition: Prompt;
   permission: Permission;
   /** What the user says to the model. Throws ProtocolError when an argument leads nowhere. */
@@ -17,7 +17,8 @@ interface HousePrompt {
 /** Longest argument: it stands in a prompt, not in place of one. */
 const MOST_TEXT = 4_000;
 
-function housePrompts(resources: ResourcesService): HousePrompt[] {
+/** Made once; what they say of a run is read each time. */
+export function housePrompts(resources: ResourcesService): readonly HousePrompt[] {
   return [
     {
       definition: {
@@ -49,8 +50,7 @@ function housePrompts(resources: ResourcesService): HousePrompt[] {
   ];
 }
 
-export function attachPrompts(server: Server, resources: ResourcesService): void {
-  const prompts = housePrompts(resources);
+export function attachPrompts(server: Server, prompts: readonly HousePrompt[]): void {
   const allowed = (principal: Principal) => prompts.filter(({ permission }) => mayDo(principal, permission));
   server.setRequestHandler('prompts/list', (_request, context) => ({
     prompts: allowed(callerOf(context).principal).map(({ definition }) => definition),

@@ -6,7 +6,7 @@ import type { ToolCaller } from './calls.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { DoorOptions, Era } from './contract.ts';
 import type { Inflight } from './inflight.ts';
-import { attachPrompts } from './prompts.ts';
+import { attachPrompts, housePrompts } from './prompts.ts';
 import { attachResources } from './resources.ts';
 import { TASKS_EXTENSION } from './task-views.ts';
 import { attachTasks } from './tasks.ts';
@@ -27,6 +27,7 @@ interface Dependencies extends Pick<DoorOptions, 'tasks' | 'resources' | 'change
 
 export function createServers(dependencies: Dependencies): (era: Era) => Server {
   const { catalogue, callTool, inflight, tasks, resources, extend } = dependencies;
+  const prompts = housePrompts(resources);
   const info = { name: 'ostinato', title: 'Ostinato', version: dependencies.version };
   const list = { ttlMs: LIST_TTL_MS, cacheScope: 'private' as const };
   const options = {
@@ -81,7 +82,7 @@ export function createServers(dependencies: Dependencies): (era: Era) => Server 
       }
     });
     attachResources(server, resources);
-    attachPrompts(server, resources);
+    attachPrompts(server, prompts);
     attachTasks(server, era, tasks);
     extend?.attach?.(server, era);
     return server;

@@ -126,6 +126,7 @@ describe('the place of a field', () => {
 
   test('an unknown key at the key', () => {
     expect(placed('stages.1', 'Unrecognized key: "tiemout"')).toEqual([10, 5]);
+    expect(placed('stages.1.tiemout', 'is not known here')).toEqual([10, 5]);
   });
 
   test('keys with dots, and values behind an alias', () => {

@@ -10,6 +10,8 @@ import { clean } from '../text.ts';
 import { shownId } from '../views/file.ts';
 
 const PATH = '/api/v1/keys';
+/** Agents get their tokens when they are registered. */
+const FOR_KEYS = ROLES.filter((role) => role !== 'agent');
 
 const Key = z.object({
   key_id: z.string(),
@@ -40,7 +42,7 @@ export function addKeys(program: Command, act: Act): void {
     .command('create')
     .summary('a new key, shown this once')
     .requiredOption('--name <name>', 'what it is for')
-    .addOption(new Option('--role <role>', 'what it may do').choices(ROLES).makeOptionMandatory())
+    .addOption(new Option('--role <role>', 'what it may do').choices(FOR_KEYS).makeOptionMandatory())
     .option('--principal <id>', 'whom it stands for; keys of one principal share what they own (default: itself)')
     .option('--grant <resource:access>', 'such as file:<id>:read or owner:<id>:write; may be repeated', parseGrant)
     .option('--expires <date>', 'until this time (ISO 8601)')

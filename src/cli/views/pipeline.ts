@@ -4,6 +4,7 @@ import type {
   ApprovalView,
   ArtifactView,
   PipelineSummary,
+  PipelineView,
   RunStageView,
   RunSummary,
   RunView,
@@ -13,6 +14,7 @@ import type { Column } from '../table.ts';
 import { clean, formatBytes } from '../text.ts';
 import { shownId, styleStatus } from './file.ts';
 
+type Planned = Pick<z.output<typeof PipelineView>, 'stages' | 'dependencies'>;
 type Pipeline = z.output<typeof PipelineSummary>;
 type Run = z.output<typeof RunSummary>;
 type Stage = z.output<typeof RunStageView>;
@@ -26,6 +28,22 @@ export function pipelineColumns(out: Output): Column<Pipeline>[] {
     { title: 'VERSION', value: (pipeline) => String(pipeline.version), align: 'right' },
     { title: 'UPDATED', value: (pipeline) => out.time(pipeline.updated_at) },
     { title: 'DESCRIPTION', value: (pipeline) => pipeline.description, shrinkTo: 12 },
+  ];
+}
+
+/** Stages as a definition has them. */
+export function plannedColumns({ stages, dependencies }: Planned): Column<Planned['stages'][number]>[] {
+  const needs = (stage: Planned['stages'][number]) => {
+    const index = stages.indexOf(stage);
+    return dependencies.filter(({ to }) => to === index).map(({ from }) => stages[from]?.name ?? String(from));
+  };
+  return [
+    { title: 'STAGE', value: (stage) => String(stages.indexOf(stage)), align: 'right' },
+    { title: 'NAME', value: (stage) => stage.name },
+    { title: 'TYPE', value: (stage) => stage.operation ?? stage.type },
+    { title: 'AFTER', value: (stage) => needs(stage).join(', ') || '-', shrinkTo: 10 },
+    { title: 'REQUIRED', value: (stage) => (stage.required ? 'yes' : 'no') },
+    { title: 'WHEN', value: (stage) => stage.when ?? '-', shrinkTo: 8 },
   ];
 }
 
