@@ -43,8 +43,10 @@ export async function callTool(
   const { host } = new URL(target.url);
   const timeout = AbortSignal.timeout(options.timeoutMs);
   const signal = options.signal ? AbortSignal.any([timeout, options.signal]) : timeout;
+  // What ends the call must not end the farewell.
+  let within = signal;
   const transport = new StreamableHTTPClientTransport(new URL(target.url), {
-    fetch: guardedFetch(egress, signal, options.timeoutMs),
+    fetch: guardedFetch(egress, () => within, options.timeoutMs),
     requestInit: { headers: target.headers },
     // A cut connection is a failed call; the task's own retries take it from there.
     reconnectionOptions: {
@@ -79,6 +81,7 @@ export async function callTool(
     if (options.signal?.aborted) throw options.signal.reason;
     throw explain(error, host, timeout);
   } finally {
+    within = AbortSignal.timeout(GOODBYE_MS);
     await sayGoodbye(client, transport);
   }
 }
@@ -87,17 +90,16 @@ function shareOf(progress: number, total: number | undefined): number | null {
   return total === undefined || total <= 0 ? null : Math.min(1, Math.max(0, progress / total));
 }
 
-/** A session is ended where there is one, but nobody waits long for a server that does not answer. */
+/** A session is ended where there is one. */
 async function sayGoodbye(client: Client, transport: StreamableHTTPClientTransport): Promise<void> {
-  const late = new Promise((resolve) => setTimeout(resolve, GOODBYE_MS).unref());
-  if (transport.sessionId) await Promise.race([transport.terminateSession().catch(() => undefined), late]);
+  if (transport.sessionId) await transport.terminateSession().catch(() => undefined);
   await client.close().catch(() => undefined);
 }
 
 /** `fetch` as the SDK wants it, through the guard; bodies come as they are read, bounded in size and time. */
-function guardedFetch(egress: Egress, signal: AbortSignal, timeoutMs: number): FetchLike {
+function guardedFetch(egress: Egress, within: () => AbortSignal, timeoutMs: number): FetchLike {
   return async (url, init = {}) => {
-    const own = init.signal ? AbortSignal.any([signal, init.signal]) : signal;
+    const own = init.signal ? AbortSignal.any([within(), init.signal]) : within();
     const { body, status, headers } = await egress.stream(String(url), {
       method: (init.method ?? 'GET') as 'GET',
       headers: Object.fromEntries(new Headers(init.headers)),
