@@ -87,16 +87,28 @@ async function create(context: CliContext, options: CreateOptions): Promise<unde
     audience,
   };
   const created = await context.api().call(Credential, 'POST', PATH, { body });
-  out.line('credential', created);
+  out.line('credential', asLine(created));
   out.say(`Stored ${clean(created.name)} (${created.kind}) as ${created.credential_id}`);
+}
+
+/** `kind` says of every line what it is about. */
+function asLine({ kind, ...credential }: z.output<typeof Credential>) {
+  return { ...credential, credential_kind: kind };
 }
 
 /** Without the line end that editors and `echo` add. */
 async function readSecret({ io }: CliContext, file: string | undefined): Promise<string> {
-  const cwd = io.cwd ?? process.cwd();
-  const text =
-    file !== undefined && file !== '-' ? readFileSync(resolve(cwd, file), 'utf8') : await readStdin(io.stdin);
+  const text = file === undefined || file === '-' ? await readStdin(io.stdin) : readFile(io.cwd, file);
   return text.replace(/\r?\n$/, '');
+}
+
+function readFile(cwd: string | undefined, file: string): string {
+  try {
+    return readFileSync(resolve(cwd ?? process.cwd(), file), 'utf8');
+  } catch (error) {
+    const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason';
+    throw new CliError(EXIT.usage, `${file}: cannot be read (${reason})`);
+  }
 }
 
 async function readStdin(stdin: CliContext['io']['stdin']): Promise<string> {
@@ -117,7 +129,7 @@ async function readStdin(stdin: CliContext['io']['stdin']): Promise<string> {
 async function list(context: CliContext, options: PageOptions): Promise<undefined> {
   const { out } = context;
   await showPages(context, { item: Credential, path: PATH, query: {}, options }, (items) => {
-    for (const item of items) out.line('credential', item);
+    for (const item of items) out.line('credential', asLine(item));
     out.table(
       [
         { title: 'ID', value: (item) => shownId(out, item.credential_id) },
@@ -141,6 +153,6 @@ async function remove(context: CliContext, given: string): Promise<undefined> {
     idOf: (credential) => credential.credential_id,
   });
   const credential = await api.call(Credential, 'DELETE', `${PATH}/${id}`);
-  out.line('credential', credential);
+  out.line('credential', asLine(credential));
   out.say(`Deleted ${clean(credential.name)} (${credential.kind})`);
 }

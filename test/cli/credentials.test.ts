@@ -1,0 +1,113 @@
+/** `ostinato credentials`: where the secret comes from, and that nothing shows it. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { Command } from 'commander';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { addCredentials } from '../../src/cli/commands/credentials.ts';
+import { createAct, type Io } from '../../src/cli/context.ts';
+import { EXIT, type ExitCode } from '../../src/cli/exit-codes.ts';
+import { guarded } from '../../src/cli/run.ts';
+import { type FakeApi, json, KEY, readBody, runCli, startFakeApi } from './fake-api.ts';
+
+const credential = {
+  credential_id: '44444444-4444-4444-8444-444444444444',
+  owner: 'ada',
+  name: 'crm',
+  kind: 'oauth2_client_credentials',
+  config: { token_url: 'https://id.example/token', client_id: 'us' },
+  created_at: '2026-03-01T10:00:00.000Z',
+  updated_at: '2026-03-01T10:00:00.000Z',
+};
+
+let api: FakeApi;
+let folder: string;
+let sent: unknown;
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'ostinato-cli-'));
+  sent = undefined;
+  api = await startFakeApi({
+    'POST /api/v1/credentials': async (request, response) => {
+      sent = await readBody(request);
+      json(response, 201, credential);
+    },
+    'GET /api/v1/credentials': (_request, response) =>
+      json(response, 200, { items: [credential], next_cursor: null, truncated: false }),
+    [`DELETE /api/v1/credentials/${credential.credential_id}`]: (_request, response) => json(response, 200, credential),
+  });
+});
+afterEach(async () => {
+  await api.close();
+  rmSync(folder, { recursive: true });
+});
+
+/** The command by itself, with this on stdin; a terminal when null. */
+function credentials(argv: string[], options: { stdin?: string | null; terminal?: number } = {}) {
+  const { stdin = '', ...rest } = options;
+  const input = stdin === null ? Object.assign(Readable.from([]), { isTTY: true }) : Readable.from([stdin]);
+  return runCli([...argv, '--url', api.url, '--key', KEY], {
+    ...rest,
+    cwd: folder,
+    program: async (args, io) => {
+      const given: Io = { ...io, stdin: input };
+      let exit: ExitCode = EXIT.ok;
+      const program = new Command('ostinato')
+        .option('--url <a>')
+        .option('--key <k>')
+        .option('--json')
+        .option('--table');
+      const act = createAct(given, (code) => {
+        exit = code;
+      });
+      addCredentials(program, act);
+      for (const command of [program, ...program.commands, ...program.commands.flatMap((child) => child.commands)]) {
+        command.exitOverride().configureOutput({ writeErr: (text) => void io.stderr.write(text) });
+      }
+      return guarded(given, async () => {
+        await program.parseAsync(args, { from: 'user' });
+        return exit;
+      });
+    },
+  });
+}
+
+const create = ['credentials', 'create', '--name', 'crm', '--kind', 'oauth2_client_credentials'];
+const client = ['--token-url', 'https://id.example/token', '--client-id', 'us', '--scope', 'a b'];
+
+test('a secret is piped in, sent, and not shown', async () => {
+  const ran = await credentials([...create, ...client], { stdin: 'the secret\n' });
+  expect(sent).toEqual({
+    name: 'crm',
+    kind: 'oauth2_client_credentials',
+    secret: 'the secret',
+    token_url: 'https://id.example/token',
+    client_id: 'us',
+    scope: 'a b',
+  });
+  expect(ran.lines[0]).toMatchObject({ kind: 'credential', name: 'crm', credential_kind: credential.kind });
+  expect(ran.stdout + ran.stderr).not.toContain('the secret');
+});
+
+test('or read from a file, whose last line end is no part of it', async () => {
+  writeFileSync(join(folder, 'secret'), ' two\nlines \r\n');
+  const ran = await credentials([...create, '--secret-file', 'secret'], { terminal: 90 });
+  expect(sent).toMatchObject({ secret: ' two\nlines ' });
+  expect(ran.stdout).toBe(`Stored crm (oauth2_client_credentials) as ${credential.credential_id}\n`);
+});
+
+test('nothing is asked of a person, and a missing file is named', async () => {
+  const terminal = await credentials(create, { stdin: null });
+  expect([terminal.exit, terminal.stderr]).toEqual([2, expect.stringContaining('--secret-file')]);
+  const missing = await credentials([...create, '--secret-file', 'none']);
+  expect([missing.exit, missing.stderr]).toEqual([2, expect.stringContaining('none: cannot be read (ENOENT)')]);
+  const huge = await credentials(create, { stdin: 'x'.repeat(70_000) });
+  expect([huge.exit, sent]).toEqual([2, undefined]);
+});
+
+test('they are listed, and deleted by the first characters of the id', async () => {
+  const listed = await credentials(['credentials'], { terminal: 100 });
+  expect(listed.stdout).toMatch(/44444444 {2}oauth2_client_credentials {2}ada/);
+  const deleted = await credentials(['credentials', 'delete', '4444'], { terminal: 100 });
+  expect(deleted.stdout).toBe('Deleted crm (oauth2_client_credentials)\n');
+});
