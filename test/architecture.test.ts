@@ -15,7 +15,8 @@ const VALUES: Record<string, string[]> = {
   services: ['schema', 'stores', 'clients', 'parsers'],
   workflows: ['schema'],
   activities: ['schema', 'stores', 'clients', 'parsers', 'services', 'shared'],
-  workers: ['schema', 'stores', 'clients', 'activities', 'services', 'workflows', 'local', 'shared'],
+  /** Operations, to hand them to activities: stages of pipelines run them. */
+  workers: ['schema', 'stores', 'clients', 'activities', 'services', 'workflows', 'operations', 'local', 'shared'],
   operations: ['schema', 'stores', 'clients', 'services', 'parsers'],
   mcp: ['schema', 'operations', 'services', 'clients', 'stores'],
   api: ['schema', 'operations', 'services', 'clients', 'stores', 'mcp', 'local', 'shared'],

@@ -12,6 +12,7 @@ import { createLog } from '../../src/logging.ts';
 import { loadConfig } from '../../src/schema/config.ts';
 import type { Step } from '../../src/schema/ingestion.ts';
 import { insertFile } from '../../src/stores/files.ts';
+import { createOperate } from '../../src/workers/operate.ts';
 import { removeDataDir, type System, startSystem, upload } from '../../test/support/system.ts';
 import { embeddedDatabaseUrl } from '../../test/support/truth.ts';
 import { median, type Row } from '../row.ts';
@@ -117,7 +118,7 @@ async function bareEngine(system: System, port: number) {
     taskQueue: 'bench',
     workflowsPath: WORKFLOWS,
     // Only its local activity runs here.
-    activities: createActivities(deps),
+    activities: createActivities(deps, { stopping: new AbortController().signal, operate: createOperate(deps) }),
     dataConverter: dataConverter(config),
   });
   const running = worker.run();

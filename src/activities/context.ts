@@ -5,14 +5,14 @@ import { toFailure } from '../schema/unknown-error.ts';
 
 /**
  * Turns what an activity throws into an ApplicationFailure whose type is the failure's code; codes that a repeat
- * cannot help are marked so. Cancellation passes through.
+ * cannot help are marked so. Cancellation passes through, and so does an ApplicationFailure: it says all that itself.
  */
 export function byCode<I extends unknown[], O>(activity: (...input: I) => Promise<O>): (...input: I) => Promise<O> {
   return async (...input) => {
     try {
       return await activity(...input);
     } catch (error) {
-      if (error instanceof CancelledFailure) throw error;
+      if (error instanceof CancelledFailure || error instanceof ApplicationFailure) throw error;
       const failure = toFailure(error);
       throw ApplicationFailure.create({
         type: failure.code,

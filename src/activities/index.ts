@@ -16,11 +16,19 @@ import { validateFile } from './ingestion/validate.ts';
 import { catchUpVectors } from './maintenance/catch-up-vectors.ts';
 import { reconcileRuns } from './maintenance/reconcile.ts';
 import { sweepStorage } from './maintenance/sweep.ts';
+import { createNotificationActivities } from './notifications/index.ts';
+import { createPipelineActivities, type Operate } from './pipelines/index.ts';
 import { createStageRunner } from './stages/runner.ts';
 import { createTaskActivities } from './tasks/index.ts';
 
-/** `stopping`: the worker was asked to stop. */
-export function createActivities(deps: Deps, stopping: AbortSignal = new AbortController().signal) {
+export interface ActivityParts {
+  /** Aborted when the worker is asked to stop. */
+  stopping: AbortSignal;
+  /** How pipelines run operations. */
+  operate: Operate;
+}
+
+export function createActivities(deps: Deps, { stopping, operate }: ActivityParts) {
   const parsers = createParserPool(deps.config);
   const agentWatch = createAgentWatch(deps);
   const stages = createStageRunner(deps);
@@ -40,6 +48,8 @@ export function createActivities(deps: Deps, stopping: AbortSignal = new AbortCo
     sweepStorage: byCode(() => sweepStorage(deps)),
     catchUpVectors: byCode(() => catchUpVectors(deps)),
     ...createTaskActivities(deps, stages),
+    ...createPipelineActivities(deps, { stages, operate }),
+    ...createNotificationActivities(deps),
     watchAgents: byCode(() => watchAgents(deps, agentWatch, stopping)),
   };
 }

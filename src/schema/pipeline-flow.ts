@@ -1,5 +1,6 @@
 /** What goes into and comes out of `runPipeline`, its activities and messages. JSON-safe; data and definitions stay in rows. */
 import type { StageStatus } from './names.ts';
+import type { BatchRef } from './stages/contract.ts';
 import type { FailureRecord } from './tables.ts';
 import type { RunTaskInput } from './task-flow.ts';
 
@@ -84,7 +85,7 @@ export type DecisionAnswer = { accepted: boolean; status: string };
 /** A task that does a stage, an item or a batch. */
 export type OpenedTask = { workflow_id: string; input: RunTaskInput; owner: string; resource: string };
 
-export type SplitStage = { batches: number; workers: number };
+export type SplitStage = { batches: BatchRef[]; workers: number };
 
 export type SettleInput = StageRef & {
   status: StageStatus;

@@ -16,6 +16,9 @@ export function activityQueues(config: Pick<Config, 'STAGE_CONCURRENCY'>): Activ
     { taskQueue: QUEUES.stages, maxConcurrentActivityTaskExecutions: config.STAGE_CONCURRENCY },
     // Each waits for an agent that answers when it is done: as many as may run at once, in one process.
     { taskQueue: QUEUES.agents, maxConcurrentActivityTaskExecutions: 200 },
+    { taskQueue: QUEUES.pipelines, maxConcurrentActivityTaskExecutions: 50 },
+    // Somebody else's servers, mostly waited for.
+    { taskQueue: QUEUES.notifications, maxConcurrentActivityTaskExecutions: 50 },
     { taskQueue: QUEUES.maintenance, maxConcurrentActivityTaskExecutions: 3 },
   ];
 }

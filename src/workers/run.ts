@@ -6,6 +6,7 @@ import type { Deps } from '../deps.ts';
 import { QUEUES } from '../schema/names.ts';
 import type { Tracing } from '../tracing.ts';
 import { workflowBundle } from './bundle.ts';
+import { createOperate } from './operate.ts';
 import { activityQueues } from './queues.ts';
 
 /** Time that running activities get to reach a checkpoint when the process is asked to stop. */
@@ -20,7 +21,7 @@ export interface RunningWorkers {
 export async function runWorkers(deps: Deps, tracing: Tracing | null = null): Promise<RunningWorkers> {
   const connection = await NativeConnection.connect(temporalConnectionOptions(deps.config));
   const stopping = new AbortController();
-  const activities = createActivities(deps, stopping.signal);
+  const activities = createActivities(deps, { stopping: stopping.signal, operate: createOperate(deps) });
   const shared = {
     connection,
     namespace: deps.config.TEMPORAL_NAMESPACE,

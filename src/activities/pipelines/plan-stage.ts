@@ -5,20 +5,14 @@ import { TASK_TYPES, type TaskType } from '../../schema/names.ts';
 import type { PlannedStage, RunRef, StageWay } from '../../schema/pipeline-flow.ts';
 import type { StageDefinition } from '../../schema/pipelines.ts';
 import { ProcessingConfig } from '../../schema/stages/processing.ts';
+import { fits } from '../../stores/agents.ts';
 import type { Trx } from '../../stores/database.ts';
 import { tellProgress } from '../../stores/pipeline-progress.ts';
 import { lockRun } from '../../stores/pipeline-runs.ts';
 import { insertItems, itemsOf, NOT_NEEDED, OVER, resetStages, setStage } from '../../stores/pipeline-stages.ts';
 import { conditionHolds, itemsOfStage, type RunData, readRun, resolved, stageOf } from './run-data.ts';
 
-/** Whether an agent that is there now can do this: asked when `executor` is auto and capabilities are named. */
-export type FindsAgent = (trx: Trx, capabilities: string[]) => Promise<boolean>;
-
-export async function planStage(
-  deps: Deps,
-  findsAgent: FindsAgent,
-  input: RunRef & { stage: number },
-): Promise<PlannedStage> {
+export async function planStage(deps: Deps, input: RunRef & { stage: number }): Promise<PlannedStage> {
   return deps.db.transaction().execute(async (trx) => {
     const run = await lockRun(trx, input);
     const place = { run_id: input.run_id, stage: input.stage, item: -1 };
@@ -36,7 +30,7 @@ export async function planStage(
       const over = items === null ? [] : await openItems(trx, data, input, items.length);
       return {
         action: 'run',
-        way: await wayOf(trx, findsAgent, data, input.stage),
+        way: await wayOf(trx, data, input.stage),
         items: items?.length ?? null,
         over,
       };
@@ -59,18 +53,17 @@ async function openItems(
   return rows.filter(({ status }) => OVER.includes(status)).map(({ item }) => item);
 }
 
-async function wayOf(trx: Trx, findsAgent: FindsAgent, data: RunData, index: number): Promise<StageWay> {
+async function wayOf(trx: Trx, data: RunData, index: number): Promise<StageWay> {
   const stage = stageOf(data, index);
   if (stage.type === 'operation') return 'operation';
-  if (await goesToAgent(trx, findsAgent, stage)) return 'task';
-  const agents = stage.type === 'processing' && stage.config?.agent !== undefined && stage.for_each === undefined;
-  return agents ? 'batches' : 'builtin';
+  return (await goesToAgent(trx, stage, stage.type)) ? 'task' : 'builtin';
 }
 
-async function goesToAgent(trx: Trx, findsAgent: FindsAgent, stage: StageDefinition): Promise<boolean> {
+/** `auto` with capabilities asks whether an agent that is at work now, busy or not, could do it. */
+async function goesToAgent(trx: Trx, stage: StageDefinition, type: TaskType): Promise<boolean> {
   const { executor = 'auto', capabilities = [] } = stage;
   if (executor !== 'auto') return executor === 'agent';
-  return capabilities.length > 0 && (await findsAgent(trx, capabilities));
+  return capabilities.length > 0 && (await fits(trx, { type, capabilities }));
 }
 
 /** How `processing` hands its batches to agents; its templates replaced. */

@@ -55,7 +55,27 @@ const NAMES = {
   reconcileRuns: true,
   sweepStorage: true,
   catchUpVectors: true,
+  beginAttempt: true,
+  runBuiltin: true,
+  askQuietAgent: true,
+  tellCancelled: true,
+  finishAttempt: true,
+  lookAfter: true,
   watchAgents: true,
+  openRun: true,
+  planStage: true,
+  openApproval: true,
+  settleApproval: true,
+  settleStage: true,
+  finishItems: true,
+  setRunStatus: true,
+  openStageTask: true,
+  closeStageTask: true,
+  closePipelineRun: true,
+  runStage: true,
+  runOperation: true,
+  tryDelivery: true,
+  closeDelivery: true,
 } satisfies Record<Name, true>;
 
 export const INPUT: IngestInput = { file_id: 'f', owner: 'ana', source: 'slack', attempt: 1, import: null };
@@ -87,9 +107,16 @@ export async function openStage(startServer = startTimeSkipping): Promise<Stage>
   const config = loadConfig({ env: {}, cwd: tmpdir() });
   const workers = await Promise.all([
     Worker.create({ ...shared, taskQueue: QUEUES.workflows, workflowBundle: await workflowBundle(config.cacheDir) }),
-    ...[QUEUES.files, parseQueue('slack'), QUEUES.vectors, QUEUES.maintenance].map((taskQueue) =>
-      Worker.create({ ...shared, taskQueue, maxHeartbeatThrottleInterval: '1 second' }),
-    ),
+    ...[
+      QUEUES.files,
+      parseQueue('slack'),
+      QUEUES.vectors,
+      QUEUES.maintenance,
+      QUEUES.agents,
+      QUEUES.stages,
+      QUEUES.pipelines,
+      QUEUES.notifications,
+    ].map((taskQueue) => Worker.create({ ...shared, taskQueue, maxHeartbeatThrottleInterval: '1 second' })),
   ]);
   const running = workers.map((worker) => worker.run());
   let started = 0;

@@ -1,0 +1,38 @@
+/** Mail by SMTP: one message at a time, known again by its Message-ID. */
+import { createTransport } from 'nodemailer';
+
+const WAIT_MS = 30_000;
+
+export interface Mail {
+  from: string;
+  to: string;
+  subject: string;
+  text: string;
+  /** Makes the Message-ID, so that a repeat of the same message is seen as one. */
+  id: string;
+}
+
+/** Sends and closes the connection. Throws what the server or the network said; `permanent` tells a 5xx reply from the rest. */
+export async function sendMail(smtpUrl: string, mail: Mail): Promise<void> {
+  const transport = createTransport(smtpUrl, { from: mail.from } as never);
+  const { id, ...message } = mail;
+  const domain = /@([^>\s]+)>?$/.exec(mail.from)?.[1] ?? 'localhost';
+  const late = setTimeout(() => transport.close(), WAIT_MS);
+  try {
+    await transport.sendMail({
+      ...message,
+      messageId: `<${id}@${domain}>`,
+      disableFileAccess: true,
+      disableUrlAccess: true,
+    });
+  } finally {
+    clearTimeout(late);
+    transport.close();
+  }
+}
+
+/** Whether the server refused it for good (RFC 5321, section 4.2.1). */
+export function isPermanent(error: unknown): boolean {
+  const code = (error as { responseCode?: unknown } | null)?.responseCode;
+  return typeof code === 'number' && code >= 500 && code < 600;
+}

@@ -1,0 +1,127 @@
+/** One stage of a run from its turn to its end: planned, approved, tried as often as it may, item by item where it has items. */
+import { condition, isCancellation } from '@temporalio/workflow';
+import type { PlannedStage, RunRef, StagePlan, StageWay } from '../schema/pipeline-flow.ts';
+import type { FailureRecord } from '../schema/tables.ts';
+import { failureOf } from './failure-of.ts';
+import type { RunControl } from './pipeline-control.ts';
+import { pipelineRows } from './pipeline-steps.ts';
+import { oneTry } from './pipeline-try.ts';
+
+/** `yielded`: not over; a later run of the workflow, or none, goes on with it. */
+export type StageEnd =
+  | { end: 'completed' | 'skipped' | 'yielded' }
+  | { end: 'failed'; error: FailureRecord; tries: number };
+
+/** What is the same for all stages of a run. */
+export interface RunContext {
+  ref: RunRef;
+  control: RunControl;
+}
+
+/** Trying again cannot help: what is asked for is wrong, or may not be done. */
+const NEVER_AGAIN = [
+  'invalid_pipeline',
+  'invalid_input',
+  'forbidden',
+  'unauthenticated',
+  'sql_denied',
+  'egress_denied',
+  'wrong_type',
+  'conflict',
+];
+
+/** `tried`: tries that an earlier run of the workflow made. */
+export async function runStageToEnd(run: RunContext, stage: number, plan: StagePlan, tried: number): Promise<StageEnd> {
+  const planned = await pipelineRows.planStage({ ...run.ref, stage });
+  if (planned.action === 'skip') return { end: 'skipped' };
+  if (planned.action === 'fail') return { end: 'failed', error: planned.error, tries: tried };
+  if (plan.approval) {
+    const answer = await approval(run, stage);
+    if (answer !== 'approved') return answer;
+  }
+  if (planned.items === null) return tries(run, { stage, item: -1, plan, way: planned.way }, tried);
+  return eachItem(run, stage, plan, planned, planned.items);
+}
+
+/** Waits for the decision or the deadline; both are settled in the row, so that only one of them counts. */
+async function approval({ ref, control }: RunContext, stage: number): Promise<'approved' | StageEnd> {
+  const asked = await pipelineRows.openApproval({ ...ref, stage });
+  const { approval_id } = asked;
+  let status: string = asked.status;
+  if (status === 'pending') {
+    const left = Math.max(1, asked.deadline - Date.now());
+    await condition(() => control.settled.has(approval_id) || control.yields(), left);
+    const settled = control.settled.get(approval_id);
+    if (settled === undefined && control.yields()) return { end: 'yielded' };
+    const approve = asked.on_timeout === 'approve';
+    const { workflow_id } = ref;
+    status =
+      settled ?? (await pipelineRows.settleApproval({ approval_id, workflow_id, decision: 'expire', approve })).status;
+  }
+  if (status === 'approved') return 'approved';
+  const error =
+    status === 'expired'
+      ? { code: 'approval_expired', detail: 'Nobody decided in time' }
+      : { code: 'approval_rejected', detail: 'The approval was refused' };
+  return { end: 'failed', error, tries: 0 };
+}
+
+export interface Tried {
+  stage: number;
+  item: number;
+  plan: StagePlan;
+  way: StageWay;
+}
+
+/** Tries until it works or may not be tried any more, ever later. A compensation does not give way. */
+export async function tries(
+  { ref, control }: RunContext,
+  what: Tried,
+  tried: number,
+  gives: 'way' | 'no way' = 'way',
+): Promise<StageEnd> {
+  const { stage, item, plan } = what;
+  for (let count = tried + 1; ; count += 1) {
+    // An item that has begun goes on to its end: how often it was tried is known to this run of the workflow only.
+    const begins = item < 0 || count === 1;
+    if (gives === 'way' && begins && !(await control.mayBegin())) return { end: 'yielded' };
+    const at = { ...ref, stage, item, try: count };
+    try {
+      await oneTry(at, what);
+      return { end: 'completed' };
+    } catch (thrown) {
+      if (isCancellation(thrown)) throw thrown;
+      const error = failureOf(thrown);
+      if (count >= plan.max_attempts || NEVER_AGAIN.includes(error.code)) return { end: 'failed', error, tries: count };
+      await pipelineRows.settleStage({ ...at, status: 'retrying', reason: error.detail, error });
+      const wait = plan.backoff_seconds * 2 ** (count - 1) * 1000;
+      if (wait > 0) await condition(() => gives === 'way' && item < 0 && control.yields(), wait);
+    }
+  }
+}
+
+/** All items are tried, so many at once; the stage fails when any of them did. */
+async function eachItem(
+  run: RunContext,
+  stage: number,
+  plan: StagePlan,
+  planned: Extract<PlannedStage, { action: 'run' }>,
+  items: number,
+): Promise<StageEnd> {
+  const over = new Set(planned.over);
+  const left = Array.from({ length: items }, (_, item) => item).filter((item) => !over.has(item));
+  let yielded = false;
+  const oneAfterAnother = async (): Promise<void> => {
+    for (let item = left.shift(); item !== undefined; item = left.shift()) {
+      const ended = await tries(run, { stage, item, plan, way: planned.way }, 0);
+      if (ended.end === 'yielded') yielded = true;
+      if (ended.end !== 'failed') continue;
+      const { error, tries: count } = ended;
+      await pipelineRows.settleStage({ ...run.ref, stage, item, try: count, status: 'failed', reason: null, error });
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(plan.concurrency, left.length) }, oneAfterAnother));
+  if (yielded) return { end: 'yielded' };
+  const error = await pipelineRows.finishItems({ ...run.ref, stage });
+  return error === null ? { end: 'completed' } : { end: 'failed', error, tries: 1 };
+}

@@ -1,0 +1,78 @@
+/** One try of a stage or an item: by our own hands, as an operation, as a task, or as tasks over batches of rows. */
+import {
+  defineSearchAttributeKey,
+  SearchAttributeType,
+  TypedSearchAttributes,
+  WorkflowExecutionAlreadyStartedError,
+} from '@temporalio/common';
+import {
+  ApplicationFailure,
+  CancellationScope,
+  ChildWorkflowFailure,
+  executeChild,
+  ParentClosePolicy,
+  sleep,
+} from '@temporalio/workflow';
+import { QUEUES, SEARCH_ATTRIBUTES, WORKFLOWS } from '../schema/names.ts';
+import type { OpenedTask, StageRef } from '../schema/pipeline-flow.ts';
+import type { BatchRef } from '../schema/stages/contract.ts';
+import type { TaskOutcome } from '../schema/task-flow.ts';
+import type { Tried } from './pipeline-stage.ts';
+import { operationSteps, pipelineRows, stageSteps } from './pipeline-steps.ts';
+
+/** Between two looks at a task that somebody else started. */
+const LOOK_EVERY = '5 seconds';
+
+/** Throws what the try failed with. */
+export async function oneTry(at: StageRef, { way, plan }: Tried): Promise<void> {
+  if (way === 'builtin') return stageSteps(plan.timeout_seconds).runStage(at);
+  if (way === 'operation') return operationSteps(plan.timeout_seconds).runOperation(at);
+  return asTask(at, null);
+}
+
+async function asTask(at: StageRef, batch: { index: number; ref: BatchRef } | null): Promise<void> {
+  const opened = await pipelineRows.openStageTask({ ...at, batch });
+  const { status, error } = await outcomeOf(at, opened, batch === null);
+  if (status === 'completed') return;
+  const { code, detail } = error ?? { code: 'execution_error', detail: `Task ${opened.workflow_id} was ${status}` };
+  throw ApplicationFailure.nonRetryable(detail, code);
+}
+
+/** A task that was given a slot before we started it may run already: then its row tells how it ends. */
+async function outcomeOf(at: StageRef, opened: OpenedTask, settles: boolean): Promise<TaskOutcome> {
+  const look = () => pipelineRows.closeStageTask({ ...at, task_id: opened.workflow_id, settles });
+  try {
+    await executeChild<(input: OpenedTask['input']) => Promise<TaskOutcome>>(WORKFLOWS.runTask, {
+      workflowId: opened.workflow_id,
+      taskQueue: QUEUES.workflows,
+      args: [opened.input],
+      workflowIdReusePolicy: 'REJECT_DUPLICATE',
+      parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+      typedSearchAttributes: attributesOf(opened),
+      memo: { owner: opened.owner, room: 'tasks', resource: opened.resource },
+    });
+  } catch (thrown) {
+    const foreign = thrown instanceof WorkflowExecutionAlreadyStartedError;
+    // How it ended stands in its row, also when somebody else cancelled it.
+    const ended = thrown instanceof ChildWorkflowFailure && !CancellationScope.current().consideredCancelled;
+    if (!foreign && !ended) throw thrown;
+  }
+  for (;;) {
+    const outcome = await look();
+    if (outcome !== null) return outcome;
+    await sleep(LOOK_EVERY);
+  }
+}
+
+function attributesOf({ owner, resource }: OpenedTask): TypedSearchAttributes {
+  const keyword = (name: string, value: string) => ({
+    key: defineSearchAttributeKey(name, SearchAttributeType.KEYWORD),
+    value,
+  });
+  return new TypedSearchAttributes([
+    keyword(SEARCH_ATTRIBUTES.kind, WORKFLOWS.runTask),
+    keyword(SEARCH_ATTRIBUTES.room, 'tasks'),
+    keyword(SEARCH_ATTRIBUTES.owner, owner),
+    keyword(SEARCH_ATTRIBUTES.resource, resource),
+  ]);
+}
