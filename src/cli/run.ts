@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { addAgents } from './commands/agents.ts';
 import { addConfig } from './commands/config.ts';
+import { addCredentials } from './commands/credentials.ts';
 import { addFiles } from './commands/files.ts';
 import { addIngest } from './commands/ingest.ts';
 import { addKeys } from './commands/keys.ts';
@@ -31,6 +32,7 @@ const COMMANDS = [
   addAgents,
   addWorkflows,
   addKeys,
+  addCredentials,
   addConfig,
   addMcp,
   addVersion,

@@ -3,12 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { Command } from 'commander';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { addCredentials } from '../../src/cli/commands/credentials.ts';
-import { createAct, type Io } from '../../src/cli/context.ts';
-import { EXIT, type ExitCode } from '../../src/cli/exit-codes.ts';
-import { guarded } from '../../src/cli/run.ts';
+import { run } from '../../src/cli/run.ts';
 import { type FakeApi, json, KEY, readBody, runCli, startFakeApi } from './fake-api.ts';
 
 const credential = {
@@ -42,33 +38,14 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** The command by itself, with this on stdin; a terminal when null. */
+/** With this on stdin; a terminal when null. */
 function credentials(argv: string[], options: { stdin?: string | null; terminal?: number } = {}) {
   const { stdin = '', ...rest } = options;
   const input = stdin === null ? Object.assign(Readable.from([]), { isTTY: true }) : Readable.from([stdin]);
   return runCli([...argv, '--url', api.url, '--key', KEY], {
     ...rest,
     cwd: folder,
-    program: async (args, io) => {
-      const given: Io = { ...io, stdin: input };
-      let exit: ExitCode = EXIT.ok;
-      const program = new Command('ostinato')
-        .option('--url <a>')
-        .option('--key <k>')
-        .option('--json')
-        .option('--table');
-      const act = createAct(given, (code) => {
-        exit = code;
-      });
-      addCredentials(program, act);
-      for (const command of [program, ...program.commands, ...program.commands.flatMap((child) => child.commands)]) {
-        command.exitOverride().configureOutput({ writeErr: (text) => void io.stderr.write(text) });
-      }
-      return guarded(given, async () => {
-        await program.parseAsync(args, { from: 'user' });
-        return exit;
-      });
-    },
+    program: (args, io) => run(args, { ...io, stdin: input }),
   });
 }
 
