@@ -4,10 +4,12 @@ import type { TaskType } from '../../schema/names.ts';
 import type { StageOutput, StageRequest, StageRunner } from '../../schema/stages/contract.ts';
 import { STAGE_CONFIGS, stageFaults } from '../../schema/stages/index.ts';
 import { toFailure } from '../../schema/unknown-error.ts';
+import { analyse } from './analysis/run.ts';
 import { createEnginePool, type EnginePool } from './engine/pool.ts';
 import { ingest } from './ingestion/run.ts';
 import { checkOutput, type Job, type Stage, type StageDeps } from './job.ts';
 import { transform } from './transformation/run.ts';
+import { validate } from './validation/run.ts';
 import { createWorkspace, sweepWorkspaces } from './workspace.ts';
 
 export type { StageRunner } from '../../schema/stages/contract.ts';
@@ -16,6 +18,8 @@ export type { StageRunner } from '../../schema/stages/contract.ts';
 const STAGES: { [T in TaskType]?: Stage<never> } = {
   'data-ingestion': ingest as Stage<never>,
   transformation: transform as Stage<never>,
+  analysis: analyse as Stage<never>,
+  validation: validate as Stage<never>,
 };
 
 /** A runner and the engines behind it; batches of agents use them too. */

@@ -16,6 +16,8 @@ export class EngineFault extends Error {
 }
 
 export interface JobDatabase {
+  /** Whether the user SQL works row by row. */
+  rowWise: boolean;
   run(sql: string): Promise<void>;
   query(sql: string): Promise<Row[]>;
   copy(sql: string, file: string): Promise<Copied>;
@@ -51,9 +53,11 @@ export async function openJob(job: EngineJob): Promise<JobDatabase> {
   ]) {
     await statement(`SET ${setting}`);
   }
-  if (job.userSql.length > 0 && (await judgeAll(connection, job))) await statement('SET threads=1');
+  const rowWise = job.userSql.length === 0 || !(await judgeAll(connection, job));
+  if (!rowWise) await statement('SET threads=1');
   await statement('SET lock_configuration=true');
   return {
+    rowWise,
     run: async (sql) => void (await statement(sql)),
     query: (sql) => wrap(job, async () => (await connection.runAndReadAll(sql)).getRowObjectsJson() as Row[]),
     copy: async (sql, file) => {

@@ -26,7 +26,7 @@ async function perform(task: Task): Promise<Answer> {
     database = null;
     limits = task.job;
     database = await openJob(task.job);
-    return { done: true };
+    return { rowWise: database.rowWise };
   }
   if (task.op === 'close') {
     database?.close();

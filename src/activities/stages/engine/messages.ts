@@ -40,7 +40,7 @@ export interface Copied {
   sha256: string;
 }
 
-export type Answer = { rows: Row[] } | { copied: Copied } | { done: true };
+export type Answer = { rows: Row[] } | { copied: Copied } | { rowWise: boolean } | { done: true };
 
 /** `denied`: not allowed here. `limit`: memory or temporary space is used up. `failed`: the engine's own words. */
 export interface EngineError {

@@ -30,6 +30,8 @@ export interface Place {
 
 /** A sandboxed database: views over the job's files can be made, user SQL was judged, nothing else can be reached. */
 export interface Session {
+  /** Whether user SQL works row by row, so that it gives the same over all rows as over each part of them. */
+  readonly rowWise: boolean;
   run(sql: string, place: Place): Promise<void>;
   query(sql: string, place: Place): Promise<Row[]>;
   /** Writes what `select` gives to `out/<file>`. `options` are those of COPY. */
@@ -119,13 +121,16 @@ export function createEnginePool(limits: Limits): EnginePool {
       userSql: options.userSql,
       views: options.views,
     };
+    let rowWise = true;
     try {
-      await ask({ op: 'open', job }, { at: 'sql' });
+      const opened = await ask({ op: 'open', job }, { at: 'sql' });
+      rowWise = 'rowWise' in opened && opened.rowWise;
     } catch (error) {
       await close();
       throw error;
     }
     return {
+      rowWise,
       run: async (sql, place) => void (await ask({ op: 'run', sql }, place)),
       query: async (sql, place) => {
         const answer = await ask({ op: 'query', sql }, place);
@@ -147,7 +152,8 @@ export function createEnginePool(limits: Limits): EnginePool {
     close: async () => {
       for (const { engine, timer } of idle.splice(0)) {
         clearTimeout(timer);
-        engine.kill();
+        // Awaited from now on, it must hold this process up until it has ended.
+        engine.rest(false);
         running.add(engine);
       }
       for (const engine of running) engine.kill();

@@ -41,7 +41,7 @@ function argsOf(told: Told, reading: Reading, options: ReadOptions): string[] {
   if (told.format !== 'csv') {
     return [
       `format=${told.format === 'ndjson' ? "'newline_delimited'" : "'auto'"}`,
-      
+
       ...sample,
     ];
   }

@@ -132,7 +132,26 @@ async function write(job: Job<unknown>, session: Session, source: Source, told: 
     // Types are guessed from the first rows: a later one may tell better.
     const guessed = error instanceof Failure && error.code === 'malformed' && told.format !== 'parquet' && !rejects;
     if (!guessed) throw error;
-    return writeDataset(job, session, `${select(true)}${none}`, PLACE);
+    return await writeDataset(job, session, `${select(true)}${none}`, PLACE).catch(async (failure) => {
+      throw (told.format === 'csv' ? await firstReject(session, source, told) : null) ?? failure;
+    });
+  }
+}
+
+/** The first line that cannot be read, when the engine can name it. */
+async function firstReject(session: Session, source: Source, told: Told): Promise<Failure | null> {
+  const call = readCall(source.files, told, source.reading, { rejects: true });
+  try {
+    await session.query(`SELECT count(COLUMNS(*)) FROM ${call}`, PLACE);
+    const [row] = await session.query(
+      'SELECT s.file_path AS file, e.line, e.error_message AS reason FROM reject_errors e JOIN reject_scans s USING (scan_id, file_id) ORDER BY file, e.line, e.column_idx LIMIT 1',
+      PLACE,
+    );
+    if (!row) return null;
+    const label = source.files.find((file) => file.path === row.file)?.label ?? 'the file';
+    return new Failure('malformed', `${label}, line ${row.line}: ${row.reason}`);
+  } catch {
+    return null;
   }
 }
 
@@ -142,13 +161,13 @@ async function splitLines(session: Session, files: SourceFile[], job: Job<unknow
   await session.run('CREATE TABLE __rejects (file VARCHAR, line BIGINT, reason VARCHAR, content VARCHAR)', PLACE);
   for (const [at, file] of files.entries()) {
     const lines = `(SELECT row_number() OVER () AS line, content FROM read_csv(${literal(file.path)}, columns={'content': 'VARCHAR'}, delim=E'\\x01', quote='', escape='', header=false, auto_detect=false))`;
-    const good = "json_valid(content) AND json_type(content) = 'OBJECT'";
+    const good = "CASE WHEN json_valid(content) THEN json_type(content) = 'OBJECT' ELSE false END";
     await session.run(
-      `INSERT INTO __rejects SELECT ${literal(file.label)}, line, 'is not a JSON object', content FROM ${lines} WHERE NOT coalesce(${good}, false) AND trim(coalesce(content, '')) <> ''`,
+      `INSERT INTO __rejects SELECT ${literal(file.label)}, line, 'is not a JSON object', content FROM ${lines} WHERE NOT ${good} AND trim(coalesce(content, '')) <> ''`,
       PLACE,
     );
     const { path } = await session.copy(
-      `SELECT content FROM ${lines} WHERE coalesce(${good}, false) ORDER BY line`,
+      `SELECT content FROM ${lines} WHERE ${good} ORDER BY line`,
       `clean-${at}.ndjson`,
       "FORMAT csv, HEADER false, DELIM E'\\x01', QUOTE '', ESCAPE ''",
       PLACE,
