@@ -159,17 +159,17 @@ export async function eventHead(db: Db): Promise<EventPosition> {
   return positionBelow(BigInt(result.rows[0]?.xmin ?? 1));
 }
 
-/** The position `count` events before the newest, or the beginning of a shorter log. */
+/** The position `count` events before the newest settled one; of a shorter log the one from which it is whole. */
 export async function positionBack(db: Db, count: number): Promise<EventPosition> {
-  const row = await db
-    .selectFrom('event_log')
-    .select(['xid', 'seq'])
-    .orderBy('xid', 'desc')
-    .orderBy('seq', 'desc')
-    .offset(count)
-    .limit(1)
-    .executeTakeFirst();
-  return parsePosition(row ? `${row.xid}-${row.seq}` : null);
+  const result = await sql<{ position: string | null }>`
+    SELECT coalesce(
+      (SELECT xid::text || '-' || seq FROM event_log
+        WHERE xid < pg_snapshot_xmin(pg_current_snapshot())
+        ORDER BY xid DESC, seq DESC OFFSET ${count} LIMIT 1),
+      (SELECT events_pruned_xid::text || '-' || events_pruned_seq FROM installation)
+    ) AS position
+  `.execute(db);
+  return parsePosition(result.rows[0]?.position ?? null);
 }
 
 /**

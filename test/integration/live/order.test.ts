@@ -74,6 +74,28 @@ describe('two transactions that overlap', () => {
   });
 });
 
+describe('a server that starts while a transaction is open', () => {
+  it('waits for it without asking again and again, and tells its events first', async () => {
+    const { token, owner } = await viewer();
+    const early = await stand.deps.db.startTransaction().execute();
+    await write(early, 1, { owner, data: { commit: 'second' } });
+    await write(stand.deps.db, 1, { owner, data: { commit: 'first' } });
+    const server = await startServer(stand, { warm: 0 });
+    const client = await connect(server, { token, resume: '0' });
+    await client.heard('resumed');
+    let asked = 0;
+    const count = () => (asked += 1);
+    stand.deps.pool.on('acquire', count);
+    await sleep(500);
+    stand.deps.pool.off('acquire', count);
+    expect(asked).toBeLessThan(60);
+    await early.commit().execute();
+    expect((await client.count(2)).map(({ data }) => data.commit)).toEqual(['second', 'first']);
+    await client.close();
+    await server.close();
+  });
+});
+
 const WRITERS = 8;
 const TRANSACTIONS = 25;
 /** So much that sockets which are not read fill up. */

@@ -1,0 +1,115 @@
+/** Coming back: from where one was, from the beginning, and when what came in between is gone. */
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { pruneEvents } from '../../../src/stores/events.ts';
+import { makeKey, openStand, type Stand } from '../api/stand.ts';
+import { readStream } from './sse.ts';
+import { connect, type LiveServer, startServer, write } from './stage.ts';
+
+let stand: Stand;
+let server: LiveServer;
+let token: string;
+let owner: string;
+
+beforeAll(async () => {
+  stand = await openStand();
+  server = await startServer(stand);
+  owner = `owner-${randomUUID()}`;
+  token = (await makeKey(stand.deps, 'viewer', { principal_id: owner })).key;
+});
+afterAll(async () => {
+  await server.close();
+  await stand.close();
+});
+
+const marks = (events: { data?: Record<string, unknown> }[]) => events.map(({ data }) => data?.mark);
+
+describe('resume', () => {
+  it('goes on after the last event, also when asked only once the server is ready, while others write', async () => {
+    const first = await connect(server, { token });
+    const before = await write(stand.deps.db, 5, { owner });
+    const { seq } = (await first.count(5))[2] ?? {};
+    await first.close();
+    const missed = await write(stand.deps.db, 5, { owner });
+    const again = await connect(server, { token });
+    again.send({ type: 'resume', seq });
+    const later = await write(stand.deps.db, 5, { owner });
+    expect(await again.heard('resumed')).toEqual({ type: 'resumed', after: seq });
+    const expected = [...before.slice(3), ...missed, ...later];
+    expect(marks(await again.count(expected.length))).toEqual(expected);
+    // From the place it said when it was ready, nothing is missing either.
+    const third = await connect(server, { token, resume: (await first.heard('ready')).seq });
+    const all = [...before, ...missed, ...later];
+    expect(marks(await third.count(all.length))).toEqual(all);
+    await again.close();
+    await third.close();
+  });
+
+  it('may go back again on the same connection', async () => {
+    const client = await connect(server, { token });
+    const written = await write(stand.deps.db, 3, { owner });
+    const [first] = await client.count(3);
+    client.send({ type: 'resume', seq: first?.seq });
+    expect(marks(await client.count(5))).toEqual([...written, ...written.slice(1)]);
+    await client.close();
+  });
+
+  it('begins at the oldest with 0, and with a filter gives only what fits', async () => {
+    const client = await connect(server, { token });
+    const [mark] = await write(stand.deps.db, 1, { owner, name: 'file.uploaded' });
+    client.send({ type: 'subscribe', filters: { names: ['file.uploaded'] } });
+    client.send({ type: 'resume', seq: '0' });
+    expect(marks(await client.count(1))).toEqual([mark]);
+    expect(client.messages.some(({ type }) => type === 'resume_gap')).toBe(false);
+    await client.close();
+  });
+
+  it('tells of a gap when events after the place were pruned, and goes on from the oldest', async () => {
+    const client = await connect(server, { token });
+    const [old, kept] = [await write(stand.deps.db, 4, { owner }), await write(stand.deps.db, 2, { owner })];
+    const events = await client.count(6);
+    await client.close();
+    const place = (n: number) => events[n]?.seq as string;
+    const { db } = stand.deps;
+    await db
+      .updateTable('event_log')
+      .set({ created_at: new Date(0) } as never)
+      .where('seq', '<=', place(3).split('-')[1] ?? '')
+      .execute();
+    expect(await pruneEvents(db, new Date(1_000), 1_000)).toBeGreaterThanOrEqual(4);
+    expect(await pruneEvents(db, new Date(1_000), 1_000)).toBe(0);
+    const { oldest } = { oldest: place(4) };
+    // A server that does not remember more than the database does.
+    const fresh = await startServer(stand);
+    const late = await connect(fresh, { token, resume: place(1) });
+    expect(await late.heard('resume_gap')).toEqual({ type: 'resume_gap', oldest });
+    expect(marks(await late.count(2))).toEqual(kept);
+    // Whoever had everything up to the last that is gone has missed nothing.
+    const inTime = await connect(fresh, { token, resume: place(3) });
+    await inTime.heard('resumed');
+    expect(marks(await inTime.count(2))).toEqual(kept);
+    const [gap, ...rest] = await readStream(fresh, { token, after: place(1), count: 3 });
+    expect(gap).toEqual({ seq: '', name: 'resume_gap', data: { oldest } });
+    expect(marks(rest)).toEqual(kept);
+    const unknown = await connect(fresh, { token, resume: '999999999999-1' });
+    expect(await unknown.heard('resume_gap')).toEqual({ type: 'resume_gap', oldest });
+    expect(marks(await unknown.count(2))).toEqual(kept);
+    expect(old).toHaveLength(4);
+    for (const one of [late, inTime, unknown]) await one.close();
+    await fresh.close();
+  });
+});
+
+describe('an outage of the database', () => {
+  it('is waited for, and nothing is missing afterwards', async () => {
+    const client = await connect(server, { token });
+    await write(stand.deps.db, 1, { owner });
+    await client.count(1);
+    await stand.deps.pool.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`,
+    );
+    const written = await write(stand.deps.db, 3, { owner });
+    expect(marks((await client.count(4)).slice(1))).toEqual(written);
+    await client.close();
+  });
+});
