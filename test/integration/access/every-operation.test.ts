@@ -12,7 +12,7 @@ import { openCache } from '../../../src/stores/cache/index.ts';
 import { openObjects } from '../../../src/stores/objects/index.ts';
 import { OIDC_AUDIENCE, type OidcServer, startOidc } from '../../support/servers/oidc.ts';
 import { door, JWT_SECRET, makeKey, openStand, type Stand } from '../api/stand.ts';
-import { missing, type Route, requestFor, routesOf, SHARED, THINGS, thingsFor } from './fixtures.ts';
+import { GRANTABLE, missing, type Route, requestFor, routesOf, SHARED, THINGS, thingsFor } from './fixtures.ts';
 
 const routes = routesOf(operations);
 /** Roles that see and change what anybody owns. */
@@ -200,6 +200,37 @@ describe("somebody else's things", () => {
     const hint = `${answer}\nThe owner gets this: ${route.name} may need input in INPUTS of test/integration/access/fixtures.ts`;
     expect([400, 401, 403, 404, 500], hint).not.toContain(answered.status);
     if (secret !== undefined) expect(answer).toContain(secret);
+  });
+
+  const grantable = known.flatMap((route) => {
+    const [id] = route.ids;
+    const kind = route.ids.length === 1 && id !== undefined ? GRANTABLE[id] : undefined;
+    const role = (['viewer', 'developer'] as const).find((one) =>
+      mayDo({ role: one } as Principal, route.operation.permission),
+    );
+    return kind === undefined || role === undefined ? [] : [{ route, role, kind, id: id ?? '', name: route.name }];
+  });
+
+  it.each(grantable)('$name opens by a grant on one $kind: to look by read, to change by write', async (given) => {
+    const { route, role, kind, id } = given;
+    const owner = await makeKey(stand.deps, role);
+    const things = await thingsFor(stand.deps, route, owner.principal_id);
+    const other = await thingsFor(stand.deps, route, owner.principal_id);
+    const holder = async (resource: string, access: 'read' | 'write') =>
+      bearer((await makeKey(stand.deps, role, { grants: [{ resource, access }] })).key);
+    const mine = `${kind}:${things[id]}`;
+    const shared = route.name in SHARED;
+
+    const elsewhere = await call(route, other, await holder(mine, 'write'));
+    if (!shared) expect([403, 404], 'a grant on another one').toContain(elsewhere.status);
+    const looked = await call(route, things, await holder(mine, 'read'));
+    if (route.method === 'GET') expect([400, 401, 403, 404, 500]).not.toContain(looked.status);
+    else expect(looked.status, await looked.text()).toBe(403);
+    const changed = await call(route, things, await holder(mine, 'write'));
+    expect([400, 401, 403, 404, 500], await changed.text()).not.toContain(changed.status);
+    const whole = await thingsFor(stand.deps, route, owner.principal_id);
+    const ofOwner = await call(route, whole, await holder(`owner:${owner.principal_id}`, 'write'));
+    expect([400, 401, 403, 404, 500], await ofOwner.text()).not.toContain(ofOwner.status);
   });
 
   async function anAgent(): Promise<{ key: string; principal_id: string }> {

@@ -215,6 +215,16 @@ export const SHARED: Record<string, string> = {
   'agents.get': 'hidden',
 };
 
+/** Kinds of GRANT_KINDS by the path parameter that names one such thing. */
+export const GRANTABLE: Record<string, string> = {
+  file_id: 'file',
+  workflow_id: 'workflow',
+  agent_id: 'agent',
+  task_id: 'task',
+  pipeline_id: 'pipeline',
+  run_id: 'run',
+};
+
 export interface Route {
   name: string;
   operation: AnyOperation;
