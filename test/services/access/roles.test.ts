@@ -42,9 +42,10 @@ describe('foreignId', () => {
     expect(foreignId('https://a.example|b', 'c')).toBe('a.example%7Cb|c');
     expect(foreignId('https://a.example/', 'ada')).not.toBe(foreignId('https://a.example', 'ada'));
     expect(foreignId('http://a.example:81', 7)).toBe('a.example:81|7');
+    expect(foreignId('https://a.example', 'x'.repeat(245))).toHaveLength(255);
   });
 
-  it.each(['', '  ', 'a\u0000b', 'a\u007f', 'x'.repeat(256), null, undefined, {}, ['a'], true])(
+  it.each(['', '  ', 'a\u0000b', 'a\u007f', 'x'.repeat(246), '\ud800', null, undefined, {}, ['a'], true])(
     'has none for %j',
     (subject) => {
       expect(foreignId('https://a.example', subject)).toBe(null);
