@@ -8,6 +8,7 @@ import type { Principal } from '../schema/principal.ts';
 import type { DoorLog } from './contract.ts';
 import { CALL_TOOL, LIST_TOOLS, type ListToolsOutput, metaTools } from './meta-tools.ts';
 import { quote } from './results.ts';
+import { inputSchema, outputSchema } from './schemas.ts';
 import { type OperationTool, operationTools, withinBudget } from './tools.ts';
 
 export interface Catalogue {
@@ -88,12 +89,12 @@ export function createCatalogue(operations: readonly AnyOperation[], extra: read
       if (name === undefined) return description;
       const tool = find(name);
       if (!tool) throw unknownTool(name, names(principal));
-      const { inputSchema, outputSchema } = tool.definition;
+      const whole = outputSchema(tool.operation.output);
       description.tool = {
         name: tool.name,
         description: tool.definition.description ?? '',
-        input_schema: inputSchema,
-        ...(outputSchema && { output_schema: outputSchema }),
+        input_schema: inputSchema(tool.operation.input),
+        ...(whole && { output_schema: whole }),
       };
       return description;
     },

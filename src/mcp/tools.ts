@@ -1,7 +1,7 @@
 /** Which operations are tools, under which names, and the definitions a client lists. */
 import type { Tool } from '@modelcontextprotocol/server';
 import type { AnyOperation } from '../operations/contract.ts';
-import { inputSchema, outputSchema } from './schemas.ts';
+import { listedSchemas } from './schemas.ts';
 
 /** An operation that a model can call. */
 export interface OperationTool {
@@ -33,13 +33,13 @@ export function operationTools(operations: readonly AnyOperation[]): Map<string,
 
 function operationTool(operation: AnyOperation): OperationTool {
   const { mcp } = operation;
-  const output = outputSchema(operation.output);
+  const { input, output } = listedSchemas(operation.input, operation.output);
   const readOnly = mcp?.readOnly ?? operation.http?.method === 'get';
   const definition: Tool = {
     name: mcp?.tool ?? operation.name,
     title: mcp?.title ?? operation.summary,
     description: mcp?.description ?? operation.summary,
-    inputSchema: inputSchema(operation.input) as Tool['inputSchema'],
+    inputSchema: input as Tool['inputSchema'],
     ...(output && { outputSchema: output as Tool['outputSchema'] }),
     annotations: {
       readOnlyHint: readOnly,

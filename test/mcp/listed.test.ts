@@ -21,6 +21,9 @@ test('the list is the short one, and cheap', () => {
     'wait_for_workflow',
     'cancel_workflow',
     'signal_workflow',
+    'submit_task',
+    'register_agent',
+    'list_agents',
     'list_available_tools',
     'call_tool',
   ]);
