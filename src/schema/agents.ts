@@ -1,13 +1,20 @@
 /** Wire contracts of agents: what registering takes, and how an agent is shown. */
 import { z } from 'zod';
 import { PageQuery } from './files.ts';
+import { isStorable } from './json.ts';
 import { AGENT_STATUSES, AGENT_TYPES } from './names.ts';
+
+/** For what goes into Postgres as it came. */
+const STORABLE = { message: 'must hold neither NUL characters nor lone surrogates' };
 
 export const CapabilityName = z
   .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$/, 'must be letters, digits and . _ : / - (at most 100)');
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$/, 'must be letters, digits and . _ : -, at most 100');
 
-const endpoint = z.url({ protocol: /^https?$/, error: 'must be an http or https address' }).max(2000);
+const endpoint = z
+  .url({ protocol: /^https?$/, error: 'must be an http or https address' })
+  .max(2000)
+  .refine(isStorable, STORABLE);
 
 export const AgentEndpointsShape = z.object({
   task: endpoint.exactOptional().describe('takes tasks by POST; without it and mcp the agent claims its tasks itself'),
@@ -26,14 +33,16 @@ export const AgentResourcesShape = z
     gpu: z.union([z.boolean(), z.int().min(0).max(1024)]).optional(),
   })
   .catchall(z.union([z.string().max(200), z.number(), z.boolean()]))
-  .refine((value) => Object.keys(value).length <= 32, { message: 'must have at most 32 fields' });
+  .refine((value) => Object.keys(value).length <= 32, { message: 'must have at most 32 fields' })
+  .refine(isStorable, STORABLE);
 
 const LabelsShape = z
   .record(z.string().min(1).max(100), z.string().max(500))
-  .refine((value) => Object.keys(value).length <= 64, { message: 'must be at most 64' });
+  .refine((value) => Object.keys(value).length <= 64, { message: 'must be at most 64' })
+  .refine(isStorable, STORABLE);
 
 export const AgentRegistration = z.object({
-  name: z.string().trim().min(1).max(100).describe('unique among all agents'),
+  name: z.string().trim().min(1).max(100).refine(isStorable, STORABLE).describe('unique among all agents'),
   type: z.enum(AGENT_TYPES).default('worker'),
   capabilities: z
     .array(CapabilityName)
@@ -49,6 +58,7 @@ export const AgentRegistration = z.object({
     .string()
     .min(1)
     .max(200)
+    .refine(isStorable, STORABLE)
     .optional()
     .describe('name of your outgoing credential that calls to the agent carry'),
 });

@@ -1,6 +1,7 @@
 /** `agents.register`: a new agent, or the one of this name updated. */
 import { AgentRegistered, AgentRegistration } from '../../schema/agents.ts';
 import { registerAgent } from '../../services/agents/register.ts';
+import { tellRoom } from '../../services/agents/room.ts';
 import { triggerWatch } from '../../services/agents/watch-schedule.ts';
 import { defineOperation } from '../contract.ts';
 
@@ -31,6 +32,7 @@ export const agentsRegister = defineOperation({
   async run({ deps, principal }, input) {
     const { row, token, created } = await registerAgent(deps, principal, input);
     triggerWatch(deps);
+    tellRoom(deps);
     return {
       agent_id: row.agent_id,
       token,

@@ -9,6 +9,7 @@ import { issueAgentToken, revokeAgentTokens } from '../access/agent-tokens.ts';
 import { changeAgent } from './change.ts';
 import { changeableAgent } from './lookup.ts';
 import { tellLost } from './lost.ts';
+import { isAtWork, tellRoom } from './room.ts';
 
 /** Notes that the agent lives and how busy it is; one that was offline is back with that. */
 export async function heartbeat(
@@ -17,7 +18,7 @@ export async function heartbeat(
   agentId: string,
   beat: { current_load: number; resources?: JsonObject | undefined },
 ): Promise<AgentRow> {
-  return onAgent(deps, principal, agentId, (trx, row) =>
+  return gainingRoom(deps, principal, agentId, (trx, row) =>
     changeAgent(trx, deps.config, row, {
       last_heartbeat: new Date(),
       beats: true,
@@ -34,7 +35,7 @@ export async function setDraining(
   agentId: string,
   draining: boolean,
 ): Promise<AgentRow> {
-  return onAgent(deps, principal, agentId, (trx, row) => changeAgent(trx, deps.config, row, { draining }));
+  return gainingRoom(deps, principal, agentId, (trx, row) => changeAgent(trx, deps.config, row, { draining }));
 }
 
 /** Ends the agent's token and issues another, shown this once. */
@@ -54,6 +55,21 @@ export async function deleteAgent(deps: Deps, principal: Principal, agentId: str
   });
   await tellLost(deps, tasks);
   return tasks.length;
+}
+
+/** A change after which the agent may take tasks that it did not take before. */
+async function gainingRoom(
+  deps: Deps,
+  principal: Principal,
+  agentId: string,
+  act: (trx: Trx, row: AgentRow) => Promise<AgentRow>,
+): Promise<AgentRow> {
+  const { before, after } = await onAgent(deps, principal, agentId, async (trx, row) => ({
+    before: row,
+    after: await act(trx, row),
+  }));
+  if (isAtWork(after.status) && !isAtWork(before.status)) tellRoom(deps);
+  return after;
 }
 
 /** The agent's row, locked, for a caller who may change it. */

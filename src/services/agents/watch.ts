@@ -1,10 +1,11 @@
-/** One look at all agents: health checks, statuses that follow from what was missed, and tasks of those that are gone. */
+/** One look at all agents: health checks, statuses that follow from what was missed, tasks of those that are gone, and tasks that wait. */
 
 import type { HealthAnswer } from '../../clients/agent-calls.ts';
 import type { Deps } from '../../deps.ts';
 import type { AgentStatus } from '../../schema/names.ts';
 import type { AgentHealth } from '../../schema/tables-control.ts';
 import { type AgentRow, allAgents, lockAgent, tasksOfLostAgents } from '../../stores/agents-rows.ts';
+import { admitTasks } from '../tasks/settle.ts';
 import { type CalledAgent, checkHealth } from './calls.ts';
 import { changeAgent, isLoadNews } from './change.ts';
 import { tellLost } from './lost.ts';
@@ -66,6 +67,7 @@ export function createAgentWatch(deps: Deps): AgentWatch {
       const changes = await eachAtOnce(rows, AT_ONCE, (row) => look(row, signal));
       const held = await tasksOfLostAgents(deps.db);
       await tellLost(deps, held);
+      await admitTasks(deps);
       last = Date.now();
       return { agents: rows.length, changed: changes.filter(Boolean).length, lost: held.length };
     },

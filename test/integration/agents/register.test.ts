@@ -84,6 +84,13 @@ describe('register', () => {
   test.each([
     [{ name: '' }, 'name'],
     [{ name: 'x'.repeat(101) }, 'name'],
+    [{ name: 'a\u0000b' }, 'name'],
+    [{ name: 'a\ud800b' }, 'name'],
+    [{ labels: { a: '\u0000' } }, 'labels'],
+    [{ resources: { disk: '\u0000' } }, 'resources'],
+    [{ resources: { 'a\u0000': 1 } }, 'resources'],
+    [{ credential: '\u0000' }, 'credential'],
+    [{ endpoints: { task: 'http://a.invalid/\u0000' } }, 'endpoints.task'],
     [{ type: 'boss' }, 'type'],
     [{ capabilities: ['a b'] }, 'capabilities.0'],
     [{ endpoints: { task: 'ftp://a.example/x' } }, 'endpoints.task'],
