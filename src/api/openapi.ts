@@ -4,6 +4,7 @@ import type { AnyOperation, HttpExposure } from '../operations/contract.ts';
 import { FAILURES, type FailureCode } from '../schema/failures.ts';
 import type { JsonObject } from '../schema/json.ts';
 import { EVENTS_PATH, EventsQuery } from './events-stream.ts';
+import { BODY, COMMON, FREE_PATH, HEADERS, problems, success } from './openapi-responses.ts';
 
 export interface OpenApiOptions {
   operations: readonly AnyOperation[];
@@ -21,15 +22,6 @@ const Problem = z.object({
   request_id: z.string().nullable(),
 });
 
-/** Every operation may answer with these besides its own. */
-const COMMON: readonly FailureCode[] = [
-  'invalid_input',
-  'unauthenticated',
-  'forbidden',
-  'too_many_requests',
-  'internal',
-];
-const BODY: readonly FailureCode[] = ['payload_too_large', 'unsupported_type'];
 const IDEMPOTENCY_KEY = {
   name: 'Idempotency-Key',
   in: 'header',
@@ -60,6 +52,7 @@ export function openApiDocument(options: OpenApiOptions): JsonObject {
         apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
       },
       schemas: components,
+      headers: HEADERS,
     },
   };
 }
@@ -74,7 +67,9 @@ function describe(operation: AnyOperation, http: HttpExposure, components: JsonO
     .filter(([name]) => inPath.includes(name) || !hasBody)
     .map(([name, schema]) => parameter(name, schema, inPath.includes(name), required.includes(name)));
   if (hasBody) parameters.push(IDEMPOTENCY_KEY);
-  const codes = [...COMMON, ...(hasBody ? BODY : []), ...operation.failures];
+  const codes = [...COMMON, ...(hasBody ? BODY : []), ...(inPath.length > 0 ? FREE_PATH : []), ...operation.failures];
+  const status = http.status ?? 200;
+  const output = jsonSchema(operation.output, 'output', `${operation.name}.output`, components);
   return {
     operationId: operation.name,
     summary: operation.summary,
@@ -82,11 +77,9 @@ function describe(operation: AnyOperation, http: HttpExposure, components: JsonO
     parameters,
     ...(hasBody ? { requestBody: requestBody(input, inPath, http) } : {}),
     responses: {
-      [String(http.status ?? 200)]: success(
-        jsonSchema(operation.output, 'output', `${operation.name}.output`, components),
-      ),
+      [String(status)]: success('Success', status === 204 ? null : json(output)),
       // What `statusOf` may answer instead has the same body.
-      ...(operation.statusOf ? { '2XX': success({ description: 'as above' }) } : {}),
+      ...(operation.statusOf ? { '2XX': success('Success', json({ description: 'as above' })) } : {}),
       ...problems(codes),
     },
     'x-permission': [operation.permission].flat().join(' or '),
@@ -119,30 +112,14 @@ function requestBody(input: JsonObject, inPath: string[], http: HttpExposure): J
   return { required: required.length > 0, content: { 'application/json': { schema } } };
 }
 
-function success(schema: JsonObject): JsonObject {
-  return { description: 'Success', content: { 'application/json': { schema } } };
-}
-
-/** One response a status, naming the codes that lead to it. */
-function problems(codes: readonly FailureCode[]): JsonObject {
-  const byStatus = new Map<number, FailureCode[]>();
-  for (const code of new Set(codes))
-    byStatus.set(FAILURES[code].status, [...(byStatus.get(FAILURES[code].status) ?? []), code]);
-  return Object.fromEntries(
-    [...byStatus].map(([status, of]) => [
-      String(status),
-      {
-        description: of.map((code) => `\`${code}\`: ${FAILURES[code].title}`).join('; '),
-        content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
-      },
-    ]),
-  );
+function json(schema: JsonObject): JsonObject {
+  return { 'application/json': { schema } };
 }
 
 /** Routes that are no operations: a stream, a cookie, probes. */
 function otherRoutes(components: JsonObject): Record<string, JsonObject> {
   const query = jsonSchema(EventsQuery, 'input', 'events', components);
-  const text = (description: string) => ({ description, content: { 'text/plain': { schema: { type: 'string' } } } });
+  const page = { 'text/plain': { schema: { type: 'string' } } };
   return {
     [EVENTS_PATH]: {
       get: {
@@ -153,10 +130,7 @@ function otherRoutes(components: JsonObject): Record<string, JsonObject> {
           parameter(name, schema, false, false),
         ),
         responses: {
-          '200': {
-            description: 'id, name and data of each event as it is committed',
-            content: { 'text/event-stream': {} },
-          },
+          '200': success('id, name and data of each event as it is committed', { 'text/event-stream': {} }),
           ...problems(COMMON),
         },
       },
@@ -166,13 +140,13 @@ function otherRoutes(components: JsonObject): Record<string, JsonObject> {
         operationId: 'session.begin',
         summary: 'Exchange an API key for a session cookie of 12 hours',
         tags: ['Access'],
-        responses: { '201': { description: 'The cookie is set' }, ...problems(['unauthenticated', 'forbidden']) },
+        responses: { '201': success('The cookie is set', json({ type: 'object' })), ...problems(COMMON) },
       },
       delete: {
         operationId: 'session.end',
         summary: 'End the session',
         tags: ['Access'],
-        responses: { '204': { description: 'The cookie is gone' }, ...problems(['unauthenticated', 'forbidden']) },
+        responses: { '204': success('The cookie is gone', null), ...problems(COMMON) },
       },
     },
     '/health': {
@@ -182,8 +156,9 @@ function otherRoutes(components: JsonObject): Record<string, JsonObject> {
         tags: ['System'],
         security: [],
         responses: {
-          '200': { description: 'What is needed works' },
-          '503': { description: 'Something needed is down' },
+          '200': success('What is needed works', json({ type: 'object' }), false),
+          ...problems(['forbidden', 'internal'], false),
+          '503': success('Something needed is down', json({ type: 'object' }), false),
         },
       },
     },
@@ -192,7 +167,10 @@ function otherRoutes(components: JsonObject): Record<string, JsonObject> {
         operationId: 'metrics',
         summary: 'Metrics for Prometheus; open on loopback, else METRICS_TOKEN',
         tags: ['System'],
-        responses: { '200': text('Prometheus text format'), ...problems(['unauthenticated']) },
+        responses: {
+          '200': success('Prometheus text format', page, false),
+          ...problems(['unauthenticated', 'forbidden', 'internal'], false),
+        },
       },
     },
   };

@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream';
 import { serve } from '@hono/node-server';
 import type { Hono } from 'hono';
 import type { KeyPair } from '../schema/tls.ts';
+import { answerClientErrors } from './client-errors.ts';
 import type { ApiEnv } from './context.ts';
 import { answerPlainHttp, tlsTerms } from './tls-server.ts';
 import { asksForWebSocket } from './websocket/upgrade.ts';
@@ -52,6 +53,7 @@ export function listen(app: Hono<ApiEnv>, { tls = null, ...where }: Where, upgra
       },
     }) as Server;
     const cutAll = tls ? answerPlainHttp(server as HttpsServer) : () => server.closeAllConnections();
+    answerClientErrors(server);
     if (upgrade) server.on('upgrade', upgrade);
     server.setTimeout(IDLE_MS);
     server.once('error', reject);

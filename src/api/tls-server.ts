@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { Config } from '../schema/config.ts';
 import { type KeyPair, readServerTls } from '../schema/tls.ts';
-import { problemBody } from './problems.ts';
+import { plainProblem } from './client-errors.ts';
 
 /** First byte of a TLS record that begins a handshake (RFC 8446, section 5.1). */
 const HANDSHAKE = 0x16;
@@ -35,7 +35,7 @@ export function answerPlainHttp(server: HttpsServer): () => void {
       socket.setTimeout(0);
       socket.off('timeout', giveUp);
       if (chunk[0] !== HANDSHAKE) {
-        socket.end(PLAIN_ANSWER);
+        socket.end(plainProblem('400 Bad Request', 'This port speaks https, not http'));
         return;
       }
       socket.off('error', giveUp);
@@ -47,16 +47,6 @@ export function answerPlainHttp(server: HttpsServer): () => void {
     for (const socket of open) socket.destroy();
   };
 }
-
-const PLAIN_BODY = JSON.stringify(problemBody('invalid_input', 'This port speaks https, not http', [], null));
-const PLAIN_ANSWER = [
-  'HTTP/1.1 400 Bad Request',
-  'content-type: application/problem+json',
-  `content-length: ${Buffer.byteLength(PLAIN_BODY)}`,
-  'connection: close',
-  '',
-  PLAIN_BODY,
-].join('\r\n');
 
 export interface CertificateWatch {
   /** Reads the files now. Resolves with whether they held something new that is now in use. */
