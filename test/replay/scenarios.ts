@@ -64,6 +64,7 @@ export async function runScenarios(system: System, client: Client): Promise<Reco
     ['reconcile', 'ostinato-reconcile'],
     ['sweepStorage', 'ostinato-sweep'],
     ['catchUpVectors', 'ostinato-vectors'],
+    ['watchAgents', 'ostinato-agents'],
   ] as const) {
     const handle = client.schedule.getHandle(schedule);
     await handle.trigger();
