@@ -1,6 +1,6 @@
 /** Headers that prove us to other people's services, from stored credentials. */
 import { LRUCache } from 'lru-cache';
-import type { Egress, EgressHead, EgressRequest } from '../../clients/egress.ts';
+import type { Egress } from '../../clients/egress.ts';
 import { askClientToken } from '../../clients/oauth-tokens.ts';
 import type { Deps } from '../../deps.ts';
 import { Failure } from '../../schema/failures.ts';
@@ -59,25 +59,6 @@ export function forget(deps: OutgoingDeps, owner: string, name: string, headers?
   const kept = tokens.get(placeOf(owner, name));
   if (!kept || (headers && headers.authorization !== `Bearer ${kept.value}`)) return;
   tokens.delete(placeOf(owner, name));
-}
-
-/** `egress.fetch` with the credential's headers; a kept token that is refused with 401 is replaced, once. */
-export async function fetchAuthorized(
-  deps: OutgoingDeps,
-  credential: { owner: string; name: string },
-  url: string,
-  call: EgressRequest = {},
-): Promise<EgressHead & { body: Buffer }> {
-  const { owner, name } = credential;
-  const given = Object.entries(call.headers ?? {}).map(([key, value]) => [key.toLowerCase(), value]);
-  const attempt = (proof: Record<string, string>) =>
-    deps.egress.fetch(url, { ...call, headers: { ...Object.fromEntries(given), ...proof } });
-  const first = await authorizeOutgoing(deps, owner, name);
-  const answer = await attempt(first);
-  if (answer.status !== 401) return answer;
-  forget(deps, owner, name, first);
-  const second = await authorizeOutgoing(deps, owner, name);
-  return second.authorization === first.authorization ? answer : attempt(second);
 }
 
 async function tokenOf(deps: OutgoingDeps, row: CredentialRow): Promise<string> {
