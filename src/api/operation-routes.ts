@@ -1,8 +1,9 @@
 /** Mounts every operation as a route. */
+import { Readable } from 'node:stream';
 import type { Hono } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Deps } from '../deps.ts';
-import type { AnyOperation, HttpExposure } from '../operations/contract.ts';
+import type { AnyOperation, Download, HttpExposure } from '../operations/contract.ts';
 import { invoke, type Received } from '../operations/invoke.ts';
 import { Failure } from '../schema/failures.ts';
 import type { Json } from '../schema/json.ts';
@@ -53,6 +54,7 @@ async function answer(c: ApiContext, deps: Deps, operation: AnyOperation, http: 
       },
       c.req.param(),
     );
+    if (http.answer === 'download') return download(output as Download);
     noteWorkflow(c, output);
     const status = operation.statusOf?.(output) ?? http.status ?? 200;
     if (status === 204) return c.body(null, 204);
@@ -63,6 +65,19 @@ async function answer(c: ApiContext, deps: Deps, operation: AnyOperation, http: 
   } finally {
     form?.discard();
   }
+}
+
+/** To be saved, never shown: a report of somebody else's data must not run as a page of ours. */
+function download({ filename, media_type, bytes, sha256, body }: Download): Response {
+  const plain = filename.replace(/[^\w.-]+/g, '_');
+  return new Response(Readable.toWeb(Readable.from(body)) as ReadableStream, {
+    headers: {
+      'content-type': media_type,
+      'content-length': String(bytes),
+      'content-disposition': `attachment; filename="${plain}"; filename*=UTF-8''${encodeURIComponent(filename)}`,
+      etag: `"${sha256}"`,
+    },
+  });
 }
 
 function readIdempotencyKey(c: ApiContext): string | null {

@@ -18,12 +18,13 @@ export const MOST_TOKENS = 6_000;
 
 /**
  * Every operation that a call can reach, by tool name. One that only HTTP exposes goes by its own name; one whose
- * body is a stream of bytes is out of reach here.
+ * body or answer is a stream of bytes is out of reach here.
  */
 export function operationTools(operations: readonly AnyOperation[]): Map<string, OperationTool> {
   const tools = new Map<string, OperationTool>();
   for (const operation of operations) {
-    if (!operation.mcp && (!operation.http || operation.http.body === 'multipart')) continue;
+    const { http } = operation;
+    if (!operation.mcp && (!http || http.body === 'multipart' || http.answer === 'download')) continue;
     const tool = operationTool(operation);
     if (tools.has(tool.name)) throw new Error(`two operations claim the tool name ${tool.name}`);
     tools.set(tool.name, tool);

@@ -40,6 +40,16 @@ export interface Upload {
   fields(): Promise<Record<string, string>>;
 }
 
+/** Bytes on their way out. */
+export interface Download {
+  filename: string;
+  media_type: string;
+  bytes: number;
+  /** Hex. */
+  sha256: string;
+  body: AsyncIterable<Uint8Array>;
+}
+
 export interface HttpExposure {
   method: 'get' | 'post' | 'put' | 'delete';
   /** OpenAPI form: `/api/v1/files/{file_id}`. Parts in braces are taken from `input` by name. */
@@ -48,8 +58,11 @@ export interface HttpExposure {
   status?: number;
   /** `multipart`: the body is a form whose field `file` streams to `call.upload`. */
   body?: 'json' | 'multipart';
+  /** `download`: the answer is no JSON but the bytes of the `Download` that `run` gives; only HTTP can hand it on. */
+  answer?: 'json' | 'download';
   /**
-   * The whole form of a `multipart` operation, for OpenAPI and for `parseInput(form, await upload.fields())`.
+   * What OpenAPI says of the body where `input` takes more, so that `run` itself can name every fault. The whole form of
+   * a `multipart` operation, for OpenAPI and for `parseInput(form, await upload.fields())`.
    * Its `input` is checked against the fields that stood before the file, so there each is optional.
    */
   form?: z.ZodObject;

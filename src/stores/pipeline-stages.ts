@@ -50,6 +50,21 @@ export async function itemsOf(db: Db | Trx, runId: string, stage: number): Promi
     .execute();
 }
 
+/** How the items of all stages stand, without what they made. */
+export async function itemStates(
+  db: Db,
+  runId: string,
+): Promise<Pick<StageRow, 'stage' | 'item' | 'status' | 'attempt' | 'error'>[]> {
+  return db
+    .selectFrom('pipeline_stages')
+    .select(['stage', 'item', 'status', 'attempt', 'error'])
+    .where('run_id', '=', runId)
+    .where('item', '>=', 0)
+    .orderBy('stage')
+    .orderBy('item')
+    .execute();
+}
+
 /** Rows for items 0 to `count` - 1, where they are missing. */
 export async function insertItems(
   trx: Trx,

@@ -1,0 +1,54 @@
+/** Notifications as their owners see them, and delivering one again. */
+import type { z } from 'zod';
+import type { Deps } from '../../deps.ts';
+import { visibleOwners } from '../../schema/access.ts';
+import { Failure } from '../../schema/failures.ts';
+import type { NotificationView } from '../../schema/notifications.ts';
+import type { Principal } from '../../schema/principal.ts';
+import { findNotification, type NotificationRow, reopenNotification } from '../../stores/notifications.ts';
+import { insertRun } from '../../stores/runs.ts';
+import { startAdmitted } from '../engine.ts';
+import { deliveryRun } from './open.ts';
+
+export async function visibleNotification(
+  deps: Pick<Deps, 'db'>,
+  principal: Principal,
+  id: string,
+): Promise<NotificationRow> {
+  const row = await findNotification(deps.db, id);
+  const owners = visibleOwners(principal);
+  if (row && (owners === null || owners.includes(row.owner))) return row;
+  throw new Failure('not_found', `No notification ${id}`);
+}
+
+export function notificationView(row: NotificationRow): z.input<typeof NotificationView> {
+  const { notification_id, kind, target, event, run_id, status, attempts, last_error } = row;
+  return {
+    notification_id,
+    kind,
+    target,
+    event,
+    run_id,
+    status,
+    attempts,
+    last_error,
+    created_at: row.created_at.toISOString(),
+    delivered_at: row.delivered_at?.toISOString() ?? null,
+    next_attempt_at: row.next_attempt_at?.toISOString() ?? null,
+  };
+}
+
+/** Throws Failure('conflict') while it is being delivered. */
+export async function replayNotification(deps: Deps, row: NotificationRow): Promise<NotificationRow> {
+  const { notification_id, owner, run_id } = row;
+  const [, before] = /~(\d+)$/.exec(row.workflow_id) ?? [];
+  const workflow_id = `notify-${notification_id}~${Number(before ?? 1) + 1}`;
+  const run = deliveryRun({ notification_id, owner, workflow_id, run_id });
+  const reopened = await deps.db.transaction().execute(async (trx) => {
+    const changed = await reopenNotification(trx, notification_id, workflow_id);
+    await insertRun(trx, run);
+    return changed;
+  });
+  await startAdmitted(deps, run);
+  return reopened;
+}
