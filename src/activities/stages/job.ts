@@ -10,7 +10,7 @@ import type { EnginePool, Place, Session } from './engine/pool.ts';
 import { literal, name } from './quote.ts';
 import type { Workspace } from './workspace.ts';
 
-export type StageDeps = Pick<Deps, 'config' | 'objects' | 'pool' | 'db' | 'egress' | 'embedder' | 'vectors'>;
+export type StageDeps = Pick<Deps, 'config' | 'objects' | 'pool' | 'db' | 'egress' | 'embedder' | 'vectors' | 'close'>;
 
 export interface Job<C> {
   deps: StageDeps;
@@ -51,7 +51,8 @@ export function mainInput(job: Job<unknown>): DatasetRef {
 export interface OpenOptions {
   userSql?: UserSql[];
   files?: { path: string; label: string }[];
-  split?: number;
+  /** Several engines share the limits of one job; each has a folder of its own. */
+  split?: { parts: number; part: number };
 }
 
 /**
@@ -71,13 +72,13 @@ export async function openSession(job: Job<unknown>, options: OpenOptions = {}):
   const [first] = inputs;
   if (first && !views.has('input')) views.set('input', { view: 'input', file: first.file });
   const session = await job.engines.open({
-    folder: job.workspace.folder,
+    folder: options.split ? join(job.workspace.folder, `engine-${options.split.part}`) : job.workspace.folder,
     files: [...inputs.map(({ stage, file }) => ({ path: file, label: stage })), ...(options.files ?? [])],
     userSql: options.userSql ?? [],
     views: [...views.values()].map(({ view }) => view),
     signal: job.signal,
     share: (share) => job.progress(share, ''),
-    ...(options.split === undefined ? {} : { split: options.split }),
+    ...(options.split === undefined ? {} : { split: options.split.parts }),
   });
   try {
     const place: Place = { at: 'input', code: 'malformed' };

@@ -8,6 +8,8 @@ import { analyse } from './analysis/run.ts';
 import { createEnginePool, type EnginePool } from './engine/pool.ts';
 import { ingest } from './ingestion/run.ts';
 import { checkOutput, type Job, type Stage, type StageDeps } from './job.ts';
+import { output } from './output/run.ts';
+import { processBatches } from './processing/run.ts';
 import { transform } from './transformation/run.ts';
 import { validate } from './validation/run.ts';
 import { createWorkspace, sweepWorkspaces } from './workspace.ts';
@@ -15,11 +17,13 @@ import { createWorkspace, sweepWorkspaces } from './workspace.ts';
 export type { StageRunner } from '../../schema/stages/contract.ts';
 
 /** Each takes the configuration of its own type, which the schema of that type has parsed. */
-const STAGES: { [T in TaskType]?: Stage<never> } = {
+const STAGES: Record<TaskType, Stage<never>> = {
   'data-ingestion': ingest as Stage<never>,
   transformation: transform as Stage<never>,
   analysis: analyse as Stage<never>,
   validation: validate as Stage<never>,
+  processing: processBatches as Stage<never>,
+  output: output as Stage<never>,
 };
 
 /** A runner and the engines behind it; batches of agents use them too. */
@@ -49,8 +53,7 @@ async function runStage(
   const config = configOf(request);
   return inWorkspace(deps, engines, request, options, async (job) => {
     const standAlone = await readFirst(job, config);
-    const stage = STAGES[request.type] as Stage<unknown> | undefined;
-    if (!stage) throw new Failure('internal', `No stage type ${request.type}`);
+    const stage = STAGES[request.type] as Stage<unknown>;
     return checkOutput(await stage({ ...standAlone, config }));
   });
 }

@@ -43,6 +43,7 @@ export async function stageKit(settings: Record<string, string> = {}, more: Part
     pool: absent,
     egress: absent,
     vectors: null,
+    close: async () => undefined,
     embedder: hashEmbedder({ dimensions: 16 }),
     ...more,
   };

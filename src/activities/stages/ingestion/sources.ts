@@ -2,6 +2,7 @@
 import { Failure } from '../../../schema/failures.ts';
 import { findFile } from '../../../stores/files.ts';
 import type { Job } from '../job.ts';
+import { ownerFolder } from '../output/files.ts';
 
 /** A file to read. `label` is what messages and the filename column call it. */
 export interface SourceFile {
@@ -58,7 +59,7 @@ async function mayRead(job: Job<unknown>, key: string): Promise<void> {
   const { owner, all_owners } = job.request;
   if (all_owners) return;
   const [room, whose] = key.split('/');
-  if (room === 'outputs' && whose === owner) return;
+  if (room === 'outputs' && whose === ownerFolder(owner)) return;
   if (room === 'runs' && whose && (await ownsRun(job, whose))) return;
   if (key === '' || room === 'uploads' || room === 'runs' || room === 'outputs') {
     throw new Failure('forbidden', `${key || 'The whole bucket'} is not yours to read`);

@@ -111,7 +111,9 @@ async function passingRows(
   const any = errors.map((result) => `__fails_${indexOf(result)}`).join(' OR ');
   const columns = dataset.columns.map((column) => name(column.name)).join(', ');
   // A condition on the row alone leaves the rows in their order; one that looks elsewhere may be done as a join.
-  const looksElsewhere = errors.some(({ rule }) => rule.type === 'unique' || rule.type === 'foreign_key' || rule.type === 'sql');
+  const looksElsewhere = errors.some(
+    ({ rule }) => rule.type === 'unique' || rule.type === 'foreign_key' || rule.type === 'sql',
+  );
   const order = looksElsewhere ? ` ORDER BY ${POSITION}` : '';
   return writeDataset(job, session, `SELECT ${columns} FROM __flagged WHERE NOT (${any})${order}`, {
     at: 'rules',
