@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { benchDispatch } from './engine/dispatch.ts';
 import { benchSmallFile } from './engine/small-file.ts';
 import { benchIngest, benchMemory } from './ingest/run.ts';
+import { benchLive } from './live/run.ts';
 import { benchMcp } from './mcp/run.ts';
 import { benchQuery } from './query/run.ts';
 import type { Row } from './row.ts';
@@ -20,6 +21,7 @@ const BENCHES: Record<string, () => Promise<Row[]>> = {
   d: () => benchQuery(),
   e: () => benchQuery({ large: true }),
   f: async () => [await benchDispatch(), ...(await benchSmallFile())],
+  'p-e': benchLive,
 };
 
 const { values, positionals } = parseArgs({

@@ -2,10 +2,8 @@
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 
-const TEXT = { binary: false };
-
 export interface Outbox {
-  /** Sends one event. Ask `full` afterwards, and wait for room before the next. */
+  /** Sends one event, given as a whole frame. Ask `full` afterwards, and wait for room before the next. */
   event(frame: Buffer): void;
   /** Sends an answer; false when there is no room left even for that. */
   answer(message: Record<string, unknown>): boolean;
@@ -19,7 +17,8 @@ export function createOutbox(ws: WebSocket, socket: Duplex, bufferBytes: number)
   const isOpen = () => ws.readyState === ws.OPEN;
   return {
     event(frame) {
-      if (isOpen()) ws.send(frame, TEXT);
+      // Past `ws`, which would make a header for every socket: it writes only whole frames itself, so none is cut in two.
+      if (isOpen()) socket.write(frame);
     },
     answer(message) {
       // Answers may use twice the room, so that a full reader still hears one, and one that only asks is stopped.
