@@ -1,7 +1,5 @@
 /** Ids of pipelines and of their runs as people type them. */
-import { WORKFLOWS } from '../schema/names.ts';
-import { PipelineSummary } from '../schema/pipeline-views.ts';
-import { WorkflowView } from '../schema/workflows.ts';
+import { PipelineSummary, RunSummary } from '../schema/pipeline-views.ts';
 import type { Api } from './api.ts';
 import { resolveId } from './resolve.ts';
 
@@ -18,14 +16,12 @@ export function pipelineId(api: Api, given: string): Promise<string> {
   });
 }
 
-/** Looked up among the newest runs of all pipelines: they are what the workflows work on. */
 export function runId(api: Api, given: string): Promise<string> {
   return resolveId(api, given, {
     noun: 'run',
-    path: '/api/v1/workflows',
-    item: WorkflowView,
-    query: { type: WORKFLOWS.runPipeline },
-    idOf: ({ resource }) => (resource?.startsWith('run:') ? resource.slice('run:'.length) : undefined),
-    listing: 'ostinato pipelines runs PIPELINE',
+    path: RUNS,
+    item: RunSummary,
+    idOf: (run) => run.run_id,
+    listing: 'ostinato pipelines runs',
   });
 }

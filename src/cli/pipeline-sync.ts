@@ -42,7 +42,7 @@ async function findOwn(api: Api, name: string): Promise<z.output<typeof Pipeline
   let cursor: string | undefined;
   for (let page = 0; page < PAGES_SEARCHED; page++) {
     const { items, next_cursor } = await api.call(pageOf(PipelineSummary), 'GET', PATH, {
-      query: { name, limit: 200, cursor },
+      query: { limit: 200, cursor },
     });
     found.push(...items.filter((item) => item.name === name && item.owner === id));
     if (next_cursor === null) break;

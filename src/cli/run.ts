@@ -1,12 +1,14 @@
 /** One run of the command line: reads the arguments, does the work, and answers with an exit code. */
 import { Command } from 'commander';
 import { addAgents } from './commands/agents.ts';
+import { addApprovals } from './commands/approvals.ts';
 import { addConfig } from './commands/config.ts';
 import { addCredentials } from './commands/credentials.ts';
 import { addFiles } from './commands/files.ts';
 import { addIngest } from './commands/ingest.ts';
 import { addKeys } from './commands/keys.ts';
 import { addMcp } from './commands/mcp.ts';
+import { addNotifications } from './commands/notifications.ts';
 import { addPipelines } from './commands/pipelines.ts';
 import { addSearch } from './commands/search.ts';
 import { addTasks } from './commands/tasks.ts';
@@ -28,6 +30,8 @@ const COMMANDS = [
   addSearch,
   addFiles,
   addPipelines,
+  addApprovals,
+  addNotifications,
   addTasks,
   addAgents,
   addWorkflows,

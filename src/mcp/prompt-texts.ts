@@ -39,7 +39,7 @@ export const EXAMPLE: z.input<typeof PipelineDefinition> = {
     {
       name: 'report',
       type: 'output',
-      when: 'stages.sum.rows > 0',
+      when: 'stages.sum.output.rows > 0',
       config: { format: 'csv', report: { title: 'Sales by day' } },
     },
   ],
@@ -54,7 +54,7 @@ export const EXAMPLE: z.input<typeof PipelineDefinition> = {
 const FORMAT = [
   `A pipeline is JSON: ${signature(PipelineDefinition, 1)}. dependencies: {from, to} by index; stage \`to\` starts when \`from\` is done, and reads its table.`,
   `A stage: ${signature(StageDefinition, 2)}.`,
-  'when and for_each.items are CEL over input, parameters, stages, run (and item inside for_each); text in config and input may hold ${expression}. A stage reads only stages upstream of it.',
+  'when and for_each.items are CEL over input, parameters, stages, run (and item inside for_each); text in config and input may hold ${expression}. A stage reads only stages upstream of it: stages.<name>.output.rows, .output.<measure>, .status.',
   'config by type:',
   ...TASK_TYPES.map((type) => `- ${type} (${PURPOSES[type]}): ${signature(STAGE_CONFIGS[type], 2, STAND_ALONE)}`),
   '- operation runs an operation of this system with your permissions: operation is its name, input its input.',

@@ -24,6 +24,9 @@ test('the list is the short one, and cheap', () => {
     'submit_task',
     'register_agent',
     'list_agents',
+    'create_pipeline',
+    'execute_pipeline',
+    'decide_approval',
     'list_available_tools',
     'call_tool',
   ]);

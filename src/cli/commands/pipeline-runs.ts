@@ -1,11 +1,11 @@
 /** `ostinato pipelines run|runs|status|pause|resume|cancel|retry|artifacts`: runs of pipelines. */
 import { existsSync } from 'node:fs';
 import { type Command, Option } from 'commander';
-import { pageOf } from '../../schema/files.ts';
+import { z } from 'zod';
 import type { JsonObject } from '../../schema/json.ts';
 import { PIPELINE_RUN_STATUSES } from '../../schema/names.ts';
 import { ArtifactView, RunStarted, RunSummary, RunView } from '../../schema/pipeline-views.ts';
-import { type Artifact, downloadArtifact } from '../artifacts.ts';
+import { downloadArtifact } from '../artifacts.ts';
 import type { Act, CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
@@ -20,6 +20,7 @@ import { clean, formatBytes } from '../text.ts';
 import { approvalLines, artifactColumns, runColumns, runFields, runSummary, stageColumns } from '../views/pipeline.ts';
 import { watchRun } from '../watch-run.ts';
 
+const Artifacts = z.object({ artifacts: z.array(ArtifactView) });
 const RUN_HELP = 'id of the run, or its first 4 or more characters';
 
 interface RunOptions {
@@ -57,9 +58,10 @@ export function addRuns(pipelines: Command, act: Act): void {
     .action((target: string, options: RunOptions, command: Command) =>
       act(command, (context) => run(context, target, options)),
     );
-  addPaging(pipelines.command('runs').summary('runs of a pipeline, newest first').argument('<pipeline>', PIPELINE_HELP))
+  addPaging(pipelines.command('runs').summary('runs of one pipeline or of all, newest first'))
+    .argument('[pipeline]', PIPELINE_HELP)
     .addOption(new Option('--status <status>', 'only these').choices(PIPELINE_RUN_STATUSES))
-    .action((id: string, options: PageOptions & { status?: string }, command: Command) =>
+    .action((id: string | undefined, options: PageOptions & { status?: string }, command: Command) =>
       act(command, (context) => runs(context, id, options)),
     );
   pipelines
@@ -135,11 +137,11 @@ async function executionOf(options: RunOptions): Promise<JsonObject> {
 
 async function runs(
   context: CliContext,
-  given: string,
+  given: string | undefined,
   options: PageOptions & { status?: string },
 ): Promise<undefined> {
   const { out } = context;
-  const path = `${PIPELINES}/${await pipelineId(context.api(), given)}/runs`;
+  const path = given === undefined ? RUNS : `${PIPELINES}/${await pipelineId(context.api(), given)}/runs`;
   const query = { status: options.status };
   await showPages(context, { item: RunSummary, path, query, options }, (items, first) => {
     for (const item of items) out.line('run', item);
@@ -159,7 +161,7 @@ async function control(context: CliContext, verb: string, given: string, watch: 
   const { out } = context;
   const api = context.api();
   const id = await runId(api, given);
-  const answer = await api.call(RunSummary, 'POST', `${RUNS}/${encodeURIComponent(id)}/${verb}`);
+  const answer = await api.call(RunView, 'POST', `${RUNS}/${encodeURIComponent(id)}/${verb}`);
   if (watch) return follow(context, id);
   out.line('run', answer);
   out.say(`${answer.run_id}: ${answer.status}`);
@@ -170,16 +172,7 @@ async function artifacts(context: CliContext, given: string, folder: string | un
   const { out, signal } = context;
   const api = context.api();
   const path = `${RUNS}/${encodeURIComponent(await runId(api, given))}/artifacts`;
-  const found: Artifact[] = [];
-  let cursor: string | null = null;
-  do {
-    const query = cursor === null ? {} : { cursor };
-    const page: { items: Artifact[]; next_cursor: string | null } = await api.call(pageOf(ArtifactView), 'GET', path, {
-      query,
-    });
-    found.push(...page.items);
-    cursor = page.next_cursor;
-  } while (cursor !== null);
+  const { artifacts: found } = await api.call(Artifacts, 'GET', path);
   if (folder === undefined) {
     for (const artifact of found) out.line('artifact', artifact);
     if (found.length === 0) out.say('No artifacts.');

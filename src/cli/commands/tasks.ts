@@ -176,7 +176,7 @@ async function logs(context: CliContext, given: string, followed: boolean): Prom
   const id = await idOf(api, given);
   const fresh = newLines<TaskDetail['logs'][number]>();
   const show = (task: TaskDetail) => {
-    const { lines, missed } = fresh(task.logs);
+    const { lines, missed } = fresh(written(task));
     if (missed) out.note('Lines were written faster than they can be followed: some are not shown.');
     for (const line of lines) {
       out.line('log', { task_id: id, ...line });
@@ -192,6 +192,11 @@ async function logs(context: CliContext, given: string, followed: boolean): Prom
   const task = await watchTask(api, id, { signal, pollMs, onView: show });
   if (task.error) out.note(`${task.status}: ${task.error.detail} [${task.error.code}]`);
   return task.status === 'completed' ? EXIT.ok : EXIT.failed;
+}
+
+/** The lines that were written; a task that waits has one more, which says its place at the moment of asking. */
+function written({ logs, queue_position }: TaskDetail): TaskDetail['logs'] {
+  return queue_position !== null && logs.at(-1)?.message.startsWith('Waiting: place ') ? logs.slice(0, -1) : logs;
 }
 
 /** Shows a task until it is over, and then what came of it. */
