@@ -1,9 +1,10 @@
-/** `GET /metrics`: this process, the workers beside it and Temporal's runtime in them, for Prometheus. */
+/** `GET /metrics`: this process, the database, the workers beside us and Temporal's runtime in them, for Prometheus. */
 import type { Hono } from 'hono';
 import type { Deps } from '../deps.ts';
 import { mayDo } from '../schema/access.ts';
 import { Failure } from '../schema/failures.ts';
 import { sameSecret } from '../services/access/secrets.ts';
+import { createLoadMetrics } from '../services/load-metrics.ts';
 import { mergeMetrics } from '../services/merge-metrics.ts';
 import { readWorkerMetrics } from '../services/worker-metrics.ts';
 import type { Gate } from './authentication.ts';
@@ -17,6 +18,7 @@ const FORWARDED = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-real-i
 export function mountMetrics(app: Hono<ApiEnv>, deps: Deps, gate: Gate): void {
   const { registry } = deps.metrics;
   registry.setDefaultLabels({ process: 'api' });
+  const readLoad = createLoadMetrics(deps);
   app.get('/metrics', async (c) => {
     if (!isLocal(c) && !hasToken(c, deps.config.METRICS_TOKEN)) {
       const principal = await gate.glance(c);
@@ -27,8 +29,10 @@ export function mountMetrics(app: Hono<ApiEnv>, deps: Deps, gate: Gate): void {
         );
       }
     }
-    const workers = await readWorkerMetrics(deps.config);
-    return c.body(mergeMetrics([await registry.metrics(), ...workers]), 200, { 'content-type': registry.contentType });
+    const [load, workers] = await Promise.all([readLoad(), readWorkerMetrics(deps.config)]);
+    return c.body(mergeMetrics([await registry.metrics(), load, ...workers]), 200, {
+      'content-type': registry.contentType,
+    });
   });
 }
 
