@@ -15,7 +15,7 @@ beforeAll(async () => {
   servers = [
     await startServer(stand),
     await startServer(stand),
-    await startServer(stand, { ring: { events: 5, bytes: 1_000_000 }, warm: 0 }),
+    await startServer(stand, { ring: { events: 5, bytes: 1_000_000 }, warm: 0, limits: { bufferBytes: 0 } }),
   ];
 });
 afterAll(async () => {
