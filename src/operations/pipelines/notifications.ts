@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { visibleOwners } from '../../schema/access.ts';
 import { PageQuery, pageOf } from '../../schema/files.ts';
 import { NOTIFICATION_STATUSES, NotificationView } from '../../schema/notifications.ts';
-import { notificationView, replayNotification, visibleNotification } from '../../services/notifications/replay.ts';
+import { changeableNotification, notificationView, replayNotification } from '../../services/notifications/replay.ts';
 import { webhookSecret } from '../../services/notifications/secret.ts';
 import { listNotifications } from '../../stores/notifications.ts';
 import { type AnyOperation, defineOperation } from '../contract.ts';
@@ -44,7 +44,7 @@ const replay = defineOperation({
   failures: ['not_found', 'conflict', 'unavailable'],
   audited: true,
   async run({ deps, principal }, { notification_id }) {
-    const row = await visibleNotification(deps, principal, notification_id);
+    const row = await changeableNotification(deps, principal, notification_id);
     return notificationView(await replayNotification(deps, row));
   },
 });

@@ -1,7 +1,7 @@
 /** Notifications as their owners see them, and delivering one again. */
 import type { z } from 'zod';
 import type { Deps } from '../../deps.ts';
-import { visibleOwners } from '../../schema/access.ts';
+import { canChange, visibleOwners } from '../../schema/access.ts';
 import { Failure } from '../../schema/failures.ts';
 import type { NotificationView } from '../../schema/notifications.ts';
 import type { Principal } from '../../schema/principal.ts';
@@ -10,15 +10,22 @@ import { insertRun } from '../../stores/runs.ts';
 import { startAdmitted } from '../engine.ts';
 import { deliveryRun } from './open.ts';
 
-export async function visibleNotification(
-  deps: Pick<Deps, 'db'>,
-  principal: Principal,
-  id: string,
-): Promise<NotificationRow> {
+async function visibleNotification(deps: Pick<Deps, 'db'>, principal: Principal, id: string): Promise<NotificationRow> {
   const row = await findNotification(deps.db, id);
   const owners = visibleOwners(principal);
   if (row && (owners === null || owners.includes(row.owner))) return row;
   throw new Failure('not_found', `No notification ${id}`);
+}
+
+/** To look is not to deliver again: that needs a grant to change what the owner has. */
+export async function changeableNotification(
+  deps: Pick<Deps, 'db'>,
+  principal: Principal,
+  id: string,
+): Promise<NotificationRow> {
+  const row = await visibleNotification(deps, principal, id);
+  if (canChange(principal, { owner: row.owner, ref: `notification:${id}` })) return row;
+  throw new Failure('forbidden', `Notification ${id} may be read but not delivered again with these credentials`);
 }
 
 export function notificationView(row: NotificationRow): z.input<typeof NotificationView> {

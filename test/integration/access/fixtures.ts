@@ -7,8 +7,8 @@ import { seal } from '../../../src/services/access/seal.ts';
 import { insertPipeline } from '../../../src/stores/pipelines.ts';
 import { makeKey } from '../api/stand.ts';
 
-/** Makes one thing that belongs to `owner` and resolves with its id. */
-type Make = (deps: Deps, owner: string) => Promise<string>;
+/** Makes one thing that belongs to `owner` and resolves with its id; `made` holds what stands before it in the path. */
+type Make = (deps: Deps, owner: string, made: Record<string, string>) => Promise<string>;
 
 /** By the name of the path parameter. */
 export const THINGS: Record<string, Make> = {
@@ -114,6 +114,28 @@ export const THINGS: Record<string, Make> = {
       .execute();
     return approval_id;
   },
+  /** An artifact of the run. */
+  name: async ({ db, objects }, _owner, { run_id = '' }) => {
+    const key = `runs/${run_id}/x.csv`;
+    await objects.put(key, Buffer.from('x'));
+    const artifact = { name: 'x.csv', key, media_type: 'text/csv', bytes: 1, sha256: '0'.repeat(64), rows: null };
+    const output = JSON.stringify({ dataset: null, artifacts: [artifact], summary: {} });
+    await db
+      .insertInto('pipeline_stages')
+      .values({
+        run_id,
+        stage: 0,
+        name: 's',
+        type: 'output',
+        output,
+        reason: null,
+        task_id: null,
+        started_at: null,
+        ended_at: null,
+      })
+      .execute();
+    return 's/x.csv';
+  },
   notification_id: async ({ db }, owner) => {
     const notification_id = randomUUID();
     await db
@@ -203,6 +225,8 @@ export const INPUTS: Record<string, object> = {
   'workflows.wait': { timeout_seconds: 0 },
   'workflows.signal': { signal: 'pause' },
   'agents.heartbeat': { current_load: 0 },
+  'pipelines.update': { name: 'p', stages: [{ name: 's', type: 'analysis' }] },
+  'approvals.decide': { decision: 'approve' },
   'agents.claim': { wait_seconds: 0 },
   'tasks.progress': { attempt: 1, progress: 0.5 },
   'tasks.complete': { attempt: 1, result: {} },
@@ -214,6 +238,15 @@ export const INPUTS: Record<string, object> = {
 export const SHARED: Record<string, string> = {
   'agents.get': 'hidden',
 };
+
+/** What is asked for by POST and changes nothing. */
+export const ONLY_LOOKS = new Set(['query.run', 'pipelines.validate']);
+
+/**
+ * What may be done to things that one may only look at: a run of somebody's pipeline is the caller's own and has the
+ * caller's permissions; who may decide approvals may decide those that are shown to them.
+ */
+export const READ_IS_ENOUGH = new Set(['pipelines.execute', 'approvals.decide']);
 
 /** Kinds of GRANT_KINDS by the path parameter that names one such thing. */
 export const GRANTABLE: Record<string, string> = {
@@ -262,7 +295,7 @@ export async function thingsFor(deps: Deps, route: Route, owner: string): Promis
   for (const id of route.ids) {
     const make = THINGS[id];
     if (!make) throw new Error(missing(id, route.name));
-    made[id] = await make(deps, owner);
+    made[id] = await make(deps, owner, made);
   }
   return made;
 }
