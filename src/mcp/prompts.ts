@@ -2,10 +2,10 @@
 import { type Prompt, ProtocolError, ProtocolErrorCode, type Server } from '@modelcontextprotocol/server';
 import { mayDo, type Permission } from '../schema/access.ts';
 import type { Principal } from '../schema/principal.ts';
+import { runUri } from '../schema/run-uris.ts';
 import { callerOf } from './caller.ts';
 import type { ResourcesService } from './contract.ts';
 import { draftText, explainText } from './prompt-texts.ts';
-import { runUri } from './run-uris.ts';
 
 export interface HousePrompt {
   definition: Prompt;

@@ -45,13 +45,6 @@ export const RunLinks = z.object({
   ui: z.string(),
 });
 
-export const RunStarted = z.object({
-  run_id: z.string(),
-  workflow_id: z.string(),
-  status: z.enum(PIPELINE_RUN_STATUSES),
-  links: RunLinks,
-});
-
 export const RunSummary = z.object({
   run_id: z.string(),
   pipeline_id: z.string(),
@@ -123,6 +116,15 @@ export const RunView = RunSummary.extend({
   links: RunLinks,
 });
 export type RunView = z.output<typeof RunView>;
+
+export const RunStarted = z.object({
+  run_id: z.string(),
+  workflow_id: z.string(),
+  status: z.enum(PIPELINE_RUN_STATUSES),
+  links: RunLinks,
+  /** The run as it is when it is over; absent in the answer that only starts it. */
+  run: RunView.optional(),
+});
 
 export const ArtifactView = z.object({
   name: z.string().describe('by which it is downloaded: <stage>/<file>, or <stage>/<item>/<file>'),

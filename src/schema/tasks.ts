@@ -43,15 +43,6 @@ export type SubmitTask = z.output<typeof SubmitTask>;
 
 export const TaskLinks = z.object({ self: z.string(), detail: z.string(), events: z.string(), workflow: z.string() });
 
-export const TaskAccepted = z.object({
-  task_id: z.string(),
-  status: z.enum(TASK_STATUSES),
-  workflow_id: z.string(),
-  /** 1 is next; null when it does not wait. */
-  queue_position: z.int().nullable(),
-  links: TaskLinks,
-});
-
 export function taskLinks(task: { task_id: string; workflow_id: string }): z.output<typeof TaskLinks> {
   return {
     self: `/api/v1/tasks/${task.task_id}`,
@@ -120,6 +111,17 @@ export const TaskDetail = TaskListItem.extend({
   links: TaskLinks.extend({ ui: z.string() }),
 });
 export type TaskDetail = z.output<typeof TaskDetail>;
+
+export const TaskAccepted = z.object({
+  task_id: z.string(),
+  status: z.enum(TASK_STATUSES),
+  workflow_id: z.string(),
+  /** 1 is next; null when it does not wait. */
+  queue_position: z.int().nullable(),
+  links: TaskLinks,
+  /** The task as it is when it is over; absent in the answer that only accepts it. */
+  task: TaskDetail.optional(),
+});
 
 const attempt = z.int().min(1).max(1_000_000).describe('the attempt it was given with the task');
 

@@ -1,12 +1,23 @@
 /** Workflows as MCP tasks: read from the rows, so that they answer without a worker, after any restart, on any replica. */
+
+import type { z } from 'zod';
 import type { Deps } from '../deps.ts';
 import type { TaskOutcome, TaskState, TasksService } from '../mcp/contract.ts';
 import { Failure, isFailureCode } from '../schema/failures.ts';
-import { fileLinks } from '../schema/files.ts';
+import { type FileAccepted, fileLinks } from '../schema/files.ts';
+import { WORKFLOWS } from '../schema/names.ts';
+import type { RunStarted } from '../schema/pipeline-views.ts';
+import { type TaskAccepted, taskLinks } from '../schema/tasks.ts';
 import { fileView, findFile } from '../stores/files.ts';
+import { findPipelineRun } from '../stores/pipeline-runs.ts';
 import type { RunRow } from '../stores/runs.ts';
 import { findRun } from '../stores/runs.ts';
+import { findTask } from '../stores/tasks.ts';
 import { cancelRun } from './engine.ts';
+import { runLinks, runView } from './pipelines/views.ts';
+import { resourceId, standingOf } from './run-state.ts';
+import { cancelTask } from './tasks/control.ts';
+import { taskDetail } from './tasks/views.ts';
 import { listRuns } from './workflows.ts';
 
 const DAY_MS = 86_400_000;
@@ -35,7 +46,7 @@ export function workflowTasks(deps: Deps): TasksService {
     },
     async cancel(principal, id) {
       const row = await own(principal.id, id);
-      if (row && row.closed_at === null) await cancelRun(deps, id);
+      if (row && row.closed_at === null) await cancelWork(deps, row);
     },
     async list(principal, cursor) {
       const page = await listRuns(
@@ -49,12 +60,22 @@ export function workflowTasks(deps: Deps): TasksService {
       const row = await own(principal.id, id);
       if (!row) return { broken: { code: -32602, message: `No task ${id}` } };
       if (row.error !== null) {
-        const code = isFailureCode(row.error.code) ? row.error.code : 'internal';
+        // Agents have codes of their own.
+        const other = row.type === WORKFLOWS.runTask ? 'agent_failed' : 'internal';
+        const code = isFailureCode(row.error.code) ? row.error.code : other;
         return { failure: new Failure(code, row.error.detail) };
       }
       return { output: await outputOf(deps, row) };
     },
   };
+}
+
+/** A task or a run of a pipeline has rows of its own that its cancelling must reach. */
+async function cancelWork(deps: Deps, row: RunRow): Promise<void> {
+  const taskId = resourceId(row, 'task');
+  const task = taskId === undefined ? undefined : await findTask(deps.db, taskId);
+  if (task && task.phase !== 'closed') await cancelTask(deps, task);
+  else await cancelRun(deps, row.workflow_id);
 }
 
 function taskState(deps: Deps, row: RunRow, message: string | null): TaskState {
@@ -72,18 +93,38 @@ function taskState(deps: Deps, row: RunRow, message: string | null): TaskState {
 
 async function messageOf(deps: Deps, row: RunRow): Promise<string | null> {
   if (row.error) return row.error.detail;
-  const file = row.resource?.startsWith('file:')
-    ? await findFile(deps.db, row.resource.slice('file:'.length))
-    : undefined;
-  return file ? `${file.filename}: ${file.phase}, ${file.progress}%` : null;
+  const standing = await standingOf(deps, row);
+  return standing && `${standing.message}, ${standing.percent}%`;
 }
 
 /** In the shape of the output of the tool that started it: clients of the older era check it against that. */
 async function outputOf(deps: Deps, row: RunRow): Promise<unknown> {
-  const file = row.resource?.startsWith('file:')
-    ? await findFile(deps.db, row.resource.slice('file:'.length))
-    : undefined;
-  if (row.type !== 'ingestFile' || !file) return { workflow_id: row.workflow_id, status: row.status };
+  const { workflow_id, status } = row;
+  const known = (await fileOutput(deps, row)) ?? (await taskOutput(deps, row)) ?? (await runOutput(deps, row)) ?? null;
+  return known ?? { workflow_id, status };
+}
+
+async function fileOutput(deps: Deps, row: RunRow): Promise<z.input<typeof FileAccepted> | null> {
+  const id = row.type === WORKFLOWS.ingestFile ? resourceId(row, 'file') : undefined;
+  const file = id === undefined ? undefined : await findFile(deps.db, id);
+  if (!file) return null;
   const { file_id, workflow_id, status } = file;
   return { file_id, workflow_id, status, duplicate: false, links: fileLinks(file), file: fileView(file) };
+}
+
+async function taskOutput(deps: Deps, row: RunRow): Promise<z.input<typeof TaskAccepted> | null> {
+  const id = resourceId(row, 'task');
+  const task = id === undefined ? undefined : await findTask(deps.db, id);
+  if (!task) return null;
+  const { task_id, status, workflow_id } = task;
+  const links = taskLinks(task);
+  return { task_id, status, workflow_id, queue_position: null, links, task: await taskDetail(deps, task) };
+}
+
+async function runOutput(deps: Deps, row: RunRow): Promise<z.input<typeof RunStarted> | null> {
+  const id = resourceId(row, 'run');
+  const run = id === undefined ? undefined : await findPipelineRun(deps.db, id);
+  if (!run) return null;
+  const { run_id, workflow_id, status } = run;
+  return { run_id, workflow_id, status, links: runLinks(deps.config, run), run: await runView(deps, run) };
 }

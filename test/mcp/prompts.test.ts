@@ -2,9 +2,9 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { draftText, EXAMPLE, explainText } from '../../src/mcp/prompt-texts.ts';
-import { artifactUri, parseRunUri, runUri } from '../../src/mcp/run-uris.ts';
 import { signature } from '../../src/mcp/signature.ts';
 import { STAGE_TYPES } from '../../src/schema/names.ts';
+import { artifactUri, parseRunUri, runUri } from '../../src/schema/run-uris.ts';
 import { STAGE_CONFIGS } from '../../src/schema/stages/index.ts';
 import { definitionFaults } from '../../src/services/pipelines/check.ts';
 

@@ -4,8 +4,8 @@ import { PageQuery, pageOf } from '../../schema/files.ts';
 import { MESSAGES, WORKFLOWS } from '../../schema/names.ts';
 import { RUN_STATUSES, WorkflowDetail, WorkflowView } from '../../schema/workflows.ts';
 import { cancelRun, describeRun, signalRun } from '../../services/engine.ts';
+import { standingOf } from '../../services/run-state.ts';
 import { changeableRun, listRuns, visibleRun, waitForRun, workflowView } from '../../services/workflows.ts';
-import { findFile } from '../../stores/files.ts';
 import { findRun } from '../../stores/runs.ts';
 import { type AnyOperation, defineOperation, READ_ONLY } from '../contract.ts';
 
@@ -93,10 +93,8 @@ const wait = defineOperation({
       seconds: input.timeout_seconds,
       signal: call.signal,
       onLook: async (current) => {
-        const file = current.resource?.startsWith('file:')
-          ? await findFile(call.deps.db, current.resource.slice(5))
-          : undefined;
-        if (file) call.report(file.progress, 100, `${file.filename}: ${file.phase}`);
+        const standing = await standingOf(call.deps, current);
+        if (standing) call.report(standing.percent, 100, standing.message);
       },
     });
     return { ...workflowView(row), finished: row.closed_at !== null };
