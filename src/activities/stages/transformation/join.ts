@@ -4,7 +4,7 @@ import type { TransformationStep } from '../../../schema/stages/transformation.t
 import type { Session } from '../engine/pool.ts';
 import { describe, type Job, POSITION } from '../job.ts';
 import { literal, name, paren } from '../quote.ts';
-import { type Stand, same, visible } from './steps.ts';
+import { type Stand, same, visible } from './stand.ts';
 
 type Join = NonNullable<TransformationStep['join']>;
 const RIGHT = '__right_position';

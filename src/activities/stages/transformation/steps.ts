@@ -6,10 +6,11 @@ import {
   type TransformationStep,
 } from '../../../schema/stages/transformation.ts';
 import type { Session } from '../engine/pool.ts';
-import { type Column, describe, type Job, POSITION } from '../job.ts';
+import { describe, type Job, POSITION } from '../job.ts';
 import { measureSql, orderBy } from '../measures.ts';
 import { name, names, paren } from '../quote.ts';
 import { joinSql } from './join.ts';
+import { type Stand, same, visible } from './stand.ts';
 
 export interface NumberedStep {
   /** Path in the configuration, with its dot: `steps.3.`, or nothing for steps by name. */
@@ -20,12 +21,6 @@ export interface NumberedStep {
 export function stepsOf(config: TransformationConfig): NumberedStep[] {
   if (config.steps) return config.steps.map((step, at) => ({ path: `steps.${at}.`, step }));
   return STEP_ORDER.flatMap((key) => (config[key] === undefined ? [] : [{ path: '', step: { [key]: config[key] } }]));
-}
-
-/** A SELECT and what it gives; rows are told apart and ordered by `order`, none when it is already in order. */
-export interface Stand {
-  sql: string;
-  columns: Column[];
 }
 
 /** The whole as one SELECT, without the position. Throws Failure that names the step. */
@@ -136,12 +131,4 @@ function needed(step: TransformationStep): string[] {
     return [...(step.deduplicate.keys ?? []), ...sorted(step.deduplicate.order ?? [])];
   }
   return [];
-}
-
-export function visible(columns: readonly Column[]): string[] {
-  return columns.map((column) => column.name).filter((column) => column !== POSITION);
-}
-
-export function same(a: string, b: string): boolean {
-  return a.toLowerCase() === b.toLowerCase();
 }
