@@ -80,6 +80,7 @@ export function createApi(options: ApiOptions): Hono<ApiEnv> {
     mountEvents(app, {
       hub,
       metrics: deps.metrics,
+      holds: gate.holds,
       draining: options.draining ?? new AbortController().signal,
       ...(options.slowReaderMs === undefined ? {} : { slowReaderMs: options.slowReaderMs }),
     });

@@ -17,6 +17,8 @@ export interface Gate {
   identify(c: ApiContext): Promise<Principal>;
   /** The same, with null for anything but success and nothing counted: for pages that show more to callers they know. */
   glance(c: ApiContext): Promise<Principal | null>;
+  /** Whether the credential of a request that is still going on holds; true when nobody can tell right now. Nothing is counted. */
+  holds(c: ApiContext): Promise<boolean>;
 }
 
 export interface GateOptions {
@@ -45,6 +47,14 @@ export function createGate(options: GateOptions): Gate {
       limit.succeeded(credential.value);
       if (credential.kind === 'session') requireSameOrigin(c);
       return principal;
+    },
+    async holds(c) {
+      try {
+        await authenticator.authenticate(readCredential(c, cookies));
+        return true;
+      } catch (error) {
+        return toFailure(error).code !== 'unauthenticated';
+      }
     },
     async glance(c) {
       try {

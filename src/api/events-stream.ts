@@ -11,13 +11,15 @@ import type { EventHub, Subscription } from '../services/event-hub.ts';
 import { toEventFilter, visibleTo } from '../services/events/view.ts';
 import { parsePosition } from '../stores/event-position.ts';
 import type { LoggedEvent } from '../stores/events.ts';
-import type { ApiEnv } from './context.ts';
+import type { ApiContext, ApiEnv } from './context.ts';
 import { problem } from './problems.ts';
 import { readQuery } from './query-input.ts';
 
 export const EVENTS_PATH = '/api/v1/events';
 
 const HEARTBEAT_MS = 15_000;
+/** A stream outlives its credential by hardly more than this. */
+const RECHECK_MS = 3_000;
 /** A reader that takes nothing for so long is dropped; it may come back with Last-Event-ID. */
 const SLOW_READER_MS = 30_000;
 
@@ -38,6 +40,9 @@ export interface EventStreamOptions {
   metrics: Metrics;
   /** Aborts when the server drains: streams end, clients come back to the next process. */
   draining: AbortSignal;
+  /** Whether the credential that a stream was opened with still holds. */
+  holds(c: ApiContext): Promise<boolean>;
+  recheckMs?: number;
   heartbeatMs?: number;
   slowReaderMs?: number;
 }
@@ -58,7 +63,7 @@ export function mountEvents(app: Hono<ApiEnv>, options: EventStreamOptions): voi
       after,
       wanted: [toEventFilter(filters)],
     };
-    return new Response(stream(options, subscription, c.req.raw.signal), {
+    return new Response(stream(options, subscription, c), {
       headers: {
         'content-type': 'text/event-stream; charset=utf-8',
         'cache-control': 'no-store, no-transform',
@@ -68,14 +73,11 @@ export function mountEvents(app: Hono<ApiEnv>, options: EventStreamOptions): voi
   });
 }
 
-function stream(
-  options: EventStreamOptions,
-  subscription: Subscription,
-  gone: AbortSignal,
-): ReadableStream<Uint8Array> {
+function stream(options: EventStreamOptions, subscription: Subscription, c: ApiContext): ReadableStream<Uint8Array> {
   const { hub, metrics, draining } = options;
   const stop = new AbortController();
-  const signal = AbortSignal.any([stop.signal, gone, draining]);
+  const ended = new AbortController();
+  const signal = AbortSignal.any([stop.signal, ended.signal, c.req.raw.signal, draining]);
   const encoder = new TextEncoder();
   const transport = new TransformStream<Uint8Array, Uint8Array>(undefined, { highWaterMark: 1 });
   const writer = transport.writable.getWriter();
@@ -116,6 +118,9 @@ function stream(
       // Only while there is room: a comment must not pile up behind a slow reader.
       if ((writer.desiredSize ?? 0) > 0) writer.write(encoder.encode(': still here\n\n')).catch(() => stop.abort());
     }, options.heartbeatMs ?? HEARTBEAT_MS);
+    const recheck = setInterval(() => {
+      void options.holds(c).then((holds) => holds || ended.abort());
+    }, options.recheckMs ?? RECHECK_MS);
     try {
       await write('retry: 1000\n\n');
       for await (const event of hub.subscribe(await begin(), signal)) {
@@ -124,6 +129,7 @@ function stream(
       }
     } finally {
       clearInterval(heartbeat);
+      clearInterval(recheck);
       metrics.activeStreams.dec();
     }
   }

@@ -121,7 +121,7 @@ export function openConnection(options: ConnectionOptions): Connection {
     if (given.kind === 'session' && failure.code === 'unauthenticated') return;
     problem(failure.code, failure.message);
     if (failure.code === 'unauthenticated') close(CLOSE_CODES.unauthenticated, 'the credential is not valid');
-    else if (failure.code === 'too_many_requests') close(CLOSE_CODES.tooMany, 'too many failed authentications');
+    else if (failure.code === 'too_many_requests') close(CLOSE_CODES.tooMany, failure.message);
     else close(CLOSE_CODES.internal, failure.code);
   }
 

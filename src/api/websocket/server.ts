@@ -17,7 +17,7 @@ import { LIVE_LIMITS, type LiveLimits } from './timing.ts';
 import { refuseUpgrade, upgradeRule } from './upgrade.ts';
 
 export interface LiveSocketsOptions {
-  deps: Pick<Deps, 'db' | 'config' | 'log' | 'metrics'>;
+  deps: Pick<Deps, 'db' | 'config' | 'limits' | 'log' | 'metrics'>;
   hub: EventHub;
   access: Access;
   /** Aborts when the server drains: every socket is closed with 1001, and no more are opened. */

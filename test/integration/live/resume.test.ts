@@ -100,6 +100,22 @@ describe('resume', () => {
   });
 });
 
+describe('a stream', () => {
+  it('ends with the key that it was opened with, and others go on', async () => {
+    const { key, key_id } = await makeKey(stand.deps, 'viewer', { principal_id: owner });
+    const going = readStream(server, { token, count: 2 });
+    const ending = readStream(server, { token: key, count: 2 });
+    const streams = async () => (await server.metrics.activeStreams.get()).values[0]?.value;
+    await expect.poll(streams).toBe(2);
+    await server.hub.head();
+    await write(stand.deps.db, 1, { owner });
+    await stand.deps.db.updateTable('api_keys').set({ revoked_at: new Date() }).where('key_id', '=', key_id).execute();
+    expect((await ending).length).toBeLessThan(2);
+    await write(stand.deps.db, 1, { owner });
+    expect(await going).toHaveLength(2);
+  });
+});
+
 describe('an outage of the database', () => {
   it('is waited for, and nothing is missing afterwards', async () => {
     const client = await connect(server, { token });
