@@ -101,7 +101,7 @@ export async function cancelApprovals(trx: Trx, runId: string, workflowId: strin
   }
 }
 
-export async function openApprovalsOf(db: Db, runId: string): Promise<ApprovalRow[]> {
+export async function openApprovalsOf(db: Db | Trx, runId: string): Promise<ApprovalRow[]> {
   return db
     .selectFrom('approvals')
     .selectAll()

@@ -52,7 +52,7 @@ export async function itemsOf(db: Db | Trx, runId: string, stage: number): Promi
 
 /** How the items of all stages stand, without what they made. */
 export async function itemStates(
-  db: Db,
+  db: Db | Trx,
   runId: string,
 ): Promise<Pick<StageRow, 'stage' | 'item' | 'status' | 'attempt' | 'error'>[]> {
   return db

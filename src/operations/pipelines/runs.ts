@@ -11,7 +11,7 @@ import { pauseRun, resumeRun, retryRun, stopRun } from '../../services/pipelines
 import { executePipeline } from '../../services/pipelines/execute.ts';
 import { changeableRunOf, grantedIds, visiblePipeline, visibleRunOf } from '../../services/pipelines/lookup.ts';
 import { runLinks, runSummary, runView } from '../../services/pipelines/views.ts';
-import { findPipelineRun, listPipelineRuns, type PipelineRunRow } from '../../stores/pipeline-runs.ts';
+import { listPipelineRuns, type PipelineRunRow } from '../../stores/pipeline-runs.ts';
 import { type AnyOperation, defineOperation } from '../contract.ts';
 import { PipelineRef } from './pipelines.ts';
 
@@ -110,7 +110,10 @@ const get = defineOperation({
   http: { method: 'get', path: '/api/v1/pipeline-runs/{run_id}', tag: 'pipelines' },
   failures: ['not_found', 'unavailable'],
   audited: false,
-  run: async ({ deps, principal }, { run_id }) => runView(deps, await visibleRunOf(deps, principal, run_id)),
+  async run({ deps, principal }, { run_id }) {
+    await visibleRunOf(deps, principal, run_id);
+    return runView(deps, run_id);
+  },
 });
 
 /** `pause`, `resume`, `cancel`, `retry` are one shape: find the run, do it, answer with the run. */
@@ -128,7 +131,7 @@ function control(verb: string, summary: string, act: (deps: Deps, run: PipelineR
     async run({ deps, principal }, { run_id }) {
       const run = await changeableRunOf(deps, principal, run_id);
       await act(deps, run);
-      return runView(deps, (await findPipelineRun(deps.db, run_id)) ?? run);
+      return runView(deps, run_id);
     },
   });
 }

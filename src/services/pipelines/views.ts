@@ -1,6 +1,7 @@
 /** Pipelines, runs, stages, artifacts and approvals as callers see them. */
 import type { z } from 'zod';
 import type { Deps } from '../../deps.ts';
+import { Failure } from '../../schema/failures.ts';
 import type { Json } from '../../schema/json.ts';
 import type {
   ApprovalView,
@@ -15,7 +16,7 @@ import type {
 import type { Notification } from '../../schema/pipelines.ts';
 import type { ArtifactRef } from '../../schema/stages/contract.ts';
 import { type ApprovalRow, openApprovalsOf } from '../../stores/approvals.ts';
-import type { PipelineRunRow } from '../../stores/pipeline-runs.ts';
+import { findPipelineRun, type PipelineRunRow } from '../../stores/pipeline-runs.ts';
 import { itemStates, type StageRow, stagesOf } from '../../stores/pipeline-stages.ts';
 import type { PipelineRow } from '../../stores/pipelines.ts';
 
@@ -73,10 +74,20 @@ export function runSummary(row: PipelineRunRow): z.input<typeof RunSummary> {
   };
 }
 
-export async function runView(deps: Deps, row: PipelineRunRow): Promise<RunView> {
-  const stages = await stagesOf(deps.db, row.run_id);
-  const items = Map.groupBy(await itemStates(deps.db, row.run_id), ({ stage }) => stage);
-  const approvals = await openApprovalsOf(deps.db, row.run_id);
+/** All of it as it stood at one moment. */
+export async function runView(deps: Deps, runId: string): Promise<RunView> {
+  const read = await deps.db
+    .transaction()
+    .setIsolationLevel('repeatable read')
+    .execute(async (trx) => ({
+      row: await findPipelineRun(trx, runId),
+      stages: await stagesOf(trx, runId),
+      states: await itemStates(trx, runId),
+      approvals: await openApprovalsOf(trx, runId),
+    }));
+  const { row, stages, states, approvals } = read;
+  if (!row) throw new Failure('not_found', `No pipeline run ${runId}`);
+  const items = Map.groupBy(states, ({ stage }) => stage);
   return {
     ...runSummary(row),
     input_data: row.input_data,

@@ -1,0 +1,244 @@
+/** What callers do to runs: decide, pause, resume, cancel; and what they may not. */
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: templates of pipelines
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { makeKey } from '../api/stand.ts';
+import { caller, op, openStand, pipeline, type Stand } from './stand.ts';
+
+const does: Record<string, (signal: AbortSignal) => unknown> = {};
+const calls: string[] = [];
+const ana = caller('developer', { id: 'ana' });
+const boss = caller('operator', { id: 'boss' });
+let stand: Stand;
+
+beforeAll(async () => {
+  stand = await openStand({
+    operate: (real) => async (call) => {
+      const name = call.input['does'];
+      if (typeof name !== 'string') return real(call);
+      calls.push(name);
+      return (await does[name]?.(call.signal)) ?? { name };
+    },
+  });
+}, 120_000);
+afterAll(async () => {
+  await stand?.close();
+});
+beforeEach(() => {
+  calls.length = 0;
+  for (const name of Object.keys(does)) delete does[name];
+});
+
+const act = (name: string, more: object = {}) => op(name, { does: name }, more);
+const statuses = (run: any) => run.stages.map((stage: any) => stage.status);
+
+test('a stage with an approval waits, and the first decision counts', async () => {
+  const runId = await stand.execute(
+    ana,
+    pipeline([act('first'), act('careful', { approval: { message: 'really?', deadline_seconds: 3600 } })]),
+  );
+  const waiting = await stand.until(runId, (run) => run.approvals.length === 1);
+  expect(statuses(waiting)).toEqual(['completed', 'waiting']);
+  const [approval] = waiting.approvals;
+  expect(approval).toMatchObject({ message: 'really?', stage: 1, status: 'pending', run_id: runId });
+  const listed = await stand.call(boss, 'approvals.list', { status: 'pending', run_id: runId });
+  expect(listed.items).toHaveLength(1);
+  const { approval_id } = approval;
+  const viewer = caller('viewer', { id: 'ana' });
+  await expect(stand.call(viewer, 'approvals.decide', { approval_id, decision: 'approve' })).rejects.toMatchObject({
+    code: 'forbidden',
+  });
+  const stranger = caller('developer', { id: 'eve' });
+  await expect(stand.call(stranger, 'approvals.decide', { approval_id, decision: 'approve' })).rejects.toMatchObject({
+    code: 'not_found',
+  });
+  const decisions = await Promise.allSettled([
+    stand.call(boss, 'approvals.decide', { approval_id, decision: 'approve', comment: 'fine' }),
+    stand.call(boss, 'approvals.decide', { approval_id, decision: 'approve', comment: 'fine too' }),
+  ]);
+  expect(decisions.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+  const run = await stand.over(runId);
+  expect(run.status).toBe('completed');
+  const row = (await stand.call(boss, 'approvals.list', { run_id: runId })).items[0];
+  expect(row).toMatchObject({ status: 'approved', decided_by: 'boss', comment: expect.stringContaining('fine') });
+  expect(row.decided_at).not.toBeNull();
+  const events = await stand.deps.db
+    .selectFrom('event_log')
+    .select('name')
+    .where('name', 'in', ['approval.requested', 'approval.decided'])
+    .where('resource', '=', `run:${runId}`)
+    .execute();
+  expect(events.map(({ name }) => name)).toEqual(['approval.requested', 'approval.decided']);
+});
+
+test('a refused approval fails its stage, which then follows its own rule', async () => {
+  const runId = await stand.execute(
+    ana,
+    pipeline([act('careful', { approval: true, on_failure: 'continue' }), act('after')]),
+  );
+  const { approvals } = await stand.until(runId, (run) => run.approvals.length === 1);
+  await stand.call(ana, 'approvals.decide', { approval_id: approvals[0].approval_id, decision: 'reject' });
+  const run = await stand.over(runId);
+  expect(run.status).toBe('completed');
+  expect(run.stages[0]).toMatchObject({ status: 'failed', error: { code: 'approval_rejected' } });
+  expect(calls).toEqual(['after']);
+});
+
+test('paused, nothing new begins; what runs ends; resumed, it goes on', async () => {
+  const go = Promise.withResolvers<void>();
+  does['one'] = () => go.promise;
+  const runId = await stand.execute(ana, pipeline([act('one'), act('two')]));
+  await stand.until(runId, () => calls.includes('one'));
+  expect(await stand.call(ana, 'runs.pause', { run_id: runId })).toMatchObject({ status: 'paused' });
+  go.resolve();
+  const paused = await stand.until(runId, (run) => run.stages[0].status === 'completed');
+  expect(paused).toMatchObject({ status: 'paused', completed_stages: [0], current_stage: 1 });
+  expect(statuses(paused)).toEqual(['completed', 'pending']);
+  expect(await stand.call(ana, 'runs.resume', { run_id: runId })).toMatchObject({ status: 'running' });
+  expect(await stand.over(runId)).toMatchObject({ status: 'completed' });
+  expect(calls).toEqual(['one', 'two']);
+  await expect(stand.call(ana, 'runs.pause', { run_id: runId })).rejects.toMatchObject({ code: 'conflict' });
+});
+
+test('cancelled, what runs is stopped and waited for, and the run ends once', async () => {
+  let stopped = false;
+  does['long'] = (signal) =>
+    new Promise((_, reject) => {
+      signal.addEventListener('abort', () => {
+        stopped = true;
+        reject(signal.reason);
+      });
+    });
+  const edges: [number, number][] = [[0, 2]];
+  const runId = await stand.execute(ana, pipeline([act('long'), act('asks', { approval: true }), act('after')], edges));
+  await stand.until(runId, (run) => calls.includes('long') && run.approvals.length === 1);
+  await stand.call(ana, 'runs.cancel', { run_id: runId });
+  const run = await stand.over(runId);
+  expect(stopped).toBe(true);
+  expect(run).toMatchObject({ status: 'cancelled', error: null, approvals: [] });
+  expect(statuses(run)).toEqual(['cancelled', 'cancelled', 'cancelled']);
+  const workflow = await stand.deps.temporal.workflow.getHandle(run.workflow_id).describe();
+  expect(workflow.status.name).toBe('CANCELLED');
+  // Nobody can decide what nobody waits for.
+  const { items } = await stand.call(ana, 'approvals.list', { run_id: runId });
+  expect(items).toMatchObject([{ status: 'cancelled' }]);
+  delete does['long'];
+  await stand.call(ana, 'runs.retry', { run_id: runId });
+  const { approvals } = await stand.until(runId, (again) => again.approvals.length === 1);
+  await stand.call(ana, 'approvals.decide', { approval_id: approvals[0].approval_id, decision: 'approve' });
+  expect(await stand.over(runId)).toMatchObject({ status: 'completed', attempt: 2 });
+});
+
+test('a failing arm lets the other end, and calls off what waits', async () => {
+  const go = Promise.withResolvers<void>();
+  does['slow'] = () => go.promise;
+  does['bad'] = () => Promise.reject(new Error('a bug'));
+  const runId = await stand.execute(ana, pipeline([act('slow'), act('bad'), act('asks', { approval: true })], []));
+  await stand.until(runId, (run) => run.stages[1].status === 'failed' && run.approvals.length === 1);
+  go.resolve();
+  const run = await stand.over(runId);
+  expect(statuses(run)).toEqual(['completed', 'failed', 'cancelled']);
+  expect(run.error).toMatchObject({ code: 'internal' });
+});
+
+test('an operation runs with what the caller may do, and is audited as theirs', async () => {
+  const analyst = caller('analyst', { id: 'ann' });
+  const made = pipeline([
+    op('make-key', { name: 'k', role: 'viewer' }, { operation: 'keys.create' }),
+    op('who', {}, { operation: 'whoami' }),
+  ]);
+  const run = await stand.over(await stand.execute(analyst, made));
+  expect(run.error).toMatchObject({ code: 'forbidden', detail: expect.stringContaining('Stage make-key') });
+  expect(run.stages[0].attempt).toBe(1);
+  const allowed = await stand.over(await stand.execute(caller('admin'), made));
+  expect(allowed.status).toBe('completed');
+  expect(allowed.stages[1].summary).toMatchObject({ role: 'admin' });
+  const audit = await stand.deps.db
+    .selectFrom('audit_log')
+    .select(['principal_id', 'outcome', 'request_id'])
+    .where('operation', '=', 'keys.create')
+    .orderBy('audit_id')
+    .execute();
+  expect(audit).toMatchObject([
+    { principal_id: 'ann', outcome: 'forbidden', request_id: `run:${run.run_id}/0/-1/1.1` },
+    { principal_id: 'admin-1', outcome: 'ok' },
+  ]);
+});
+
+test('a key that loses its role or its life in the meantime takes its runs with it', async () => {
+  for (const [change, words] of [
+    [{ role: 'viewer' as const }, /lacks/],
+    [{ revoked_at: new Date() }, /revoked/],
+  ] as const) {
+    const { key_id, principal_id } = await makeKey(stand.deps, 'admin');
+    const admin = caller('admin', { id: principal_id, via: 'api_key', keyId: key_id });
+    const go = Promise.withResolvers<void>();
+    does['wait'] = () => go.promise;
+    const runId = await stand.execute(
+      admin,
+      pipeline([act('wait'), op('make', { name: 'k', role: 'viewer' }, { operation: 'keys.create' })]),
+    );
+    await stand.until(runId, () => calls.includes('wait'));
+    await stand.deps.db.updateTable('api_keys').set(change).where('key_id', '=', key_id).execute();
+    go.resolve();
+    const run = await stand.over(runId);
+    expect(run.error).toMatchObject({ code: 'forbidden', detail: expect.stringMatching(words) });
+    calls.length = 0;
+  }
+});
+
+test('the same key with the same body is one run', async () => {
+  const { pipeline_id } = await stand.call(ana, 'pipelines.create', pipeline([act('once')]));
+  const key = randomUUID();
+  const body = { pipeline_id, parameters: { n: 1 } };
+  const [first, second] = await Promise.all([
+    stand.call(ana, 'pipelines.execute', body, key),
+    stand.call(ana, 'pipelines.execute', body, key),
+  ]);
+  expect(second.run_id).toBe(first.run_id);
+  await expect(stand.call(ana, 'pipelines.execute', { ...body, parameters: { n: 2 } }, key)).rejects.toMatchObject({
+    code: 'idempotency_mismatch',
+  });
+  await stand.over(first.run_id);
+  expect(calls).toEqual(['once']);
+});
+
+test('others are told that there is nothing', async () => {
+  const runId = await stand.execute(ana, pipeline([act('mine')]));
+  const run = await stand.over(runId);
+  const eve = caller('developer', { id: 'eve' });
+  for (const [name, input] of [
+    ['runs.get', { run_id: runId }],
+    ['runs.cancel', { run_id: runId }],
+    ['runs.artifacts', { run_id: runId }],
+    ['pipelines.get', { pipeline_id: run.pipeline_id }],
+    ['pipelines.execute', { pipeline_id: run.pipeline_id }],
+    ['pipelines.update', { pipeline_id: run.pipeline_id, ...pipeline([act('x')]) }],
+  ] as const) {
+    await expect(stand.call(eve, name, input), name).rejects.toMatchObject({ code: 'not_found' });
+  }
+  expect((await stand.call(eve, 'runs.list')).items).toEqual([]);
+  expect((await stand.call(eve, 'pipelines.list')).items).toEqual([]);
+  const granted = caller('viewer', { id: 'eve', grants: [{ resource: `run:${runId}`, access: 'read' }] });
+  expect(await stand.call(granted, 'runs.get', { run_id: runId })).toMatchObject({ status: 'completed' });
+  await expect(stand.call(granted, 'runs.cancel', { run_id: runId })).rejects.toMatchObject({ code: 'forbidden' });
+});
+
+test('pipelines that start themselves come to an end', async () => {
+  const { pipeline_id } = await stand.call(ana, 'pipelines.create', pipeline([act('draft')]));
+  await stand.call(ana, 'pipelines.update', {
+    pipeline_id,
+    ...pipeline([op('again', { pipeline_id }, { operation: 'pipelines.execute' })]),
+  });
+  const { run_id } = await stand.call(ana, 'pipelines.execute', { pipeline_id });
+  await stand.over(run_id);
+  const deepest = async () => (await stand.call(ana, 'pipelines.runs', { pipeline_id })).items;
+  for (let end = Date.now() + 30_000; Date.now() < end; ) {
+    const runs = await deepest();
+    if (runs.some(({ status }: any) => status === 'failed')) break;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  const runs = await deepest();
+  expect(runs).toHaveLength(5);
+  expect(runs[0].error).toMatchObject({ code: 'forbidden', detail: expect.stringContaining('5 deep') });
+});
