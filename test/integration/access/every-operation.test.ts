@@ -21,6 +21,7 @@ import {
   requestFor,
   routesOf,
   SHARED,
+  SHARED_LISTS,
   THINGS,
   thingsFor,
 } from './fixtures.ts';
@@ -210,6 +211,39 @@ describe("somebody else's things", () => {
     const hint = `${answer}\nThe owner gets this: ${route.name} may need input in INPUTS of test/integration/access/fixtures.ts`;
     expect([400, 401, 403, 404, 500], hint).not.toContain(answered.status);
     if (secret !== undefined) expect(answer).toContain(secret);
+  });
+
+  const lists = routes.filter((route) => route.method === 'GET' && route.ids.length === 0);
+
+  it.each(lists)('$name shows them to nobody but their owner', async (route) => {
+    const roles = ROLES.filter(
+      (role) => !ALL_SEEING.includes(role) && mayDo({ role } as Principal, route.operation.permission),
+    );
+    for (const role of roles) {
+      const owner = await makeKey(stand.deps, role);
+      const stranger = await makeKey(stand.deps, role);
+      const made: Record<string, string> = {};
+      for (const [id, make] of Object.entries(THINGS)) made[id] = await make(stand.deps, owner.principal_id, made);
+      const hidden = Object.entries(made).filter(
+        ([id]) => id !== 'name' && !(SHARED_LISTS[route.name] ?? []).includes(id),
+      );
+      // Each filter that can name somebody else's thing is tried too.
+      const filters = ['owner', 'principal_id', ...Object.keys(made)].filter(
+        (name) => name in route.operation.input.shape,
+      );
+      for (const filter of ['', ...filters]) {
+        const value = made[filter] ?? owner.principal_id;
+        const query = filter === '' ? '' : `?${filter}=${encodeURIComponent(value)}`;
+        const response = await api.request(`${route.path}${query}`, { headers: bearer(stranger.key) });
+        const text = await response.text();
+        expect([200, 403, 404], text).toContain(response.status);
+        for (const [id, value] of hidden) {
+          if (id !== filter) expect(text, `${id} under ${query || 'no filter'}`).not.toContain(value);
+        }
+        const mine = await api.request(`${route.path}${query}`, { headers: bearer(owner.key) });
+        expect(mine.status, await mine.text()).toBe(200);
+      }
+    }
   });
 
   const roleFor = (route: Route) =>

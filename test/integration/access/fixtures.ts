@@ -239,6 +239,11 @@ export const SHARED: Record<string, string> = {
   'agents.get': 'hidden',
 };
 
+/** Kinds of ids that a list shows to everybody with the permission. */
+export const SHARED_LISTS: Record<string, string[]> = {
+  'agents.list': ['agent_id'],
+};
+
 /** What is asked for by POST and changes nothing. */
 export const ONLY_LOOKS = new Set(['query.run', 'pipelines.validate']);
 
