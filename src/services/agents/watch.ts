@@ -1,5 +1,4 @@
-/** One look at all agents: health checks, statuses that follow from what was missed, tasks of those that are gone, and tasks that wait. */
-
+/** One look at all agents: statuses that follow from what was missed, tasks of those that are gone, health checks. */
 import type { HealthAnswer } from '../../clients/agent-calls.ts';
 import type { Deps } from '../../deps.ts';
 import type { AgentStatus } from '../../schema/names.ts';
@@ -11,8 +10,10 @@ import { changeAgent, isLoadNews } from './change.ts';
 import { tellLost } from './lost.ts';
 import { statusOf } from './status.ts';
 
-/** Health checks at once. */
+/** Agents at once. */
 const AT_ONCE = 50;
+/** Most time in which a round begins to ask for health. */
+const ASKING_MS = 5_000;
 /**
  * Heartbeats in which a watch that has just begun calls nobody offline: while everything was down nobody could send
  * one, and those that live do so within the next.
@@ -39,21 +40,39 @@ export function createAgentWatch(deps: Deps): AgentWatch {
   let since = 0;
   let last = 0;
 
-  async function look(row: AgentRow, signal: AbortSignal | undefined): Promise<boolean> {
-    const answer = await checkHealth(deps, called(row), signal);
+  /** Until the living had time for a heartbeat nobody is called offline who was not. */
+  function settle(row: AgentRow, at: number): (status: AgentStatus) => AgentStatus {
+    if (row.status === 'offline' || at - since >= GRACE * interval) return (status) => status;
+    return (status) => (status !== 'offline' ? status : row.draining ? 'draining' : 'unhealthy');
+  }
+
+  function isNews(row: AgentRow, at: number): boolean {
+    const status = settle(row, at)(statusOf(row, at, deps.config.AGENT_HEARTBEAT_SECONDS));
+    return status !== row.status || isLoadNews(row, at);
+  }
+
+  /** What follows from the signs of life that there are: nobody is asked. */
+  async function judge(row: AgentRow): Promise<boolean> {
     const at = Date.now();
-    const young = at - since < GRACE * interval;
-    const settle = (status: AgentStatus): AgentStatus => {
-      if (status !== 'offline' || row.status === 'offline' || !young) return status;
-      return row.draining ? 'draining' : 'unhealthy';
-    };
-    const stale = settle(statusOf(row, at, deps.config.AGENT_HEARTBEAT_SECONDS)) !== row.status;
-    if (!stale && !isLoadNews(row, at) && !(answer && isHealthNews(row, answer, at, interval))) return false;
+    return isNews(row, at) ? apply(row, () => ({}), at) : false;
+  }
+
+  async function ask(row: AgentRow, signal: AbortSignal | undefined): Promise<boolean> {
+    const asked = Date.now();
+    const answer = await checkHealth(deps, called(row), signal);
+    if (!answer) return false;
+    const at = Date.now();
+    const change = (locked: AgentRow) =>
+      isHealthNews(locked, answer, asked, interval) ? healthChange(locked, answer, at) : {};
+    return isHealthNews(row, answer, asked, interval) || isNews(row, at) ? apply(row, change, at) : false;
+  }
+
+  /** Resolves with whether the status is another now. */
+  async function apply(row: AgentRow, change: (locked: AgentRow) => Change, at: number): Promise<boolean> {
     return deps.db.transaction().execute(async (trx) => {
       const locked = await lockAgent(trx, row.agent_id);
       if (!locked) return false;
-      const change = answer && isHealthNews(locked, answer, at, interval) ? healthChange(locked, answer, at) : {};
-      const after = await changeAgent(trx, deps.config, locked, change, settle);
+      const after = await changeAgent(trx, deps.config, locked, change(locked), settle(locked, at));
       return after.status !== locked.status;
     });
   }
@@ -64,14 +83,32 @@ export function createAgentWatch(deps: Deps): AgentWatch {
       if (at - last > PAUSE * interval) since = at;
       last = at;
       const rows = await allAgents(deps.db);
-      const changes = await eachAtOnce(rows, AT_ONCE, (row) => look(row, signal));
+      // First what needs no answer: slow health endpoints of some do not put off the loss of others.
+      const judged = await eachAtOnce(rows.filter(livesByItself), AT_ONCE, judge);
       const held = await tasksOfLostAgents(deps.db);
       await tellLost(deps, held);
       await admitTasks(deps);
+      const until = Date.now() + ASKING_MS;
+      const asked = await eachAtOnce(longestUnasked(rows), AT_ONCE, async (row) =>
+        Date.now() < until ? ask(row, signal) : false,
+      );
       last = Date.now();
-      return { agents: rows.length, changed: changes.filter(Boolean).length, lost: held.length };
+      return { agents: rows.length, changed: [...judged, ...asked].filter(Boolean).length, lost: held.length };
     },
   };
+}
+
+type Change = Parameters<typeof changeAgent>[3];
+
+/** Of one that sends no heartbeats and answers instead nothing is known before it is asked. */
+const livesByItself = (row: AgentRow): boolean => row.beats || row.endpoints.health === undefined;
+
+/** Those with a health endpoint; who was passed over in one round is asked in the next. */
+function longestUnasked(rows: AgentRow[]): AgentRow[] {
+  const checked = (row: AgentRow) => row.health?.checked_at ?? '';
+  return rows
+    .filter((row) => row.endpoints.health !== undefined)
+    .sort((a, b) => (checked(a) < checked(b) ? -1 : checked(a) > checked(b) ? 1 : 0));
 }
 
 const called = ({ agent_id, owner, endpoints, credential }: AgentRow): CalledAgent => ({
@@ -81,11 +118,15 @@ const called = ({ agent_id, owner, endpoints, credential }: AgentRow): CalledAge
   credential,
 });
 
-/** Good news after good news is written often enough to count as a heartbeat, and no oftener. */
-function isHealthNews(row: AgentRow, answer: HealthAnswer, at: number, interval: number): boolean {
-  if (!answer.ok) return row.health === null || at - Date.parse(row.health.checked_at) >= Math.min(interval, 1_000) / 4;
-  if (row.health === null || row.health.failures > 0 || row.answered_at === null) return true;
-  return at - row.answered_at.getTime() >= interval / 2;
+/**
+ * Good news after good news is written often enough to count as a heartbeat, and no oftener. What was asked before the
+ * last answer was written is another watch's question too, and counts once.
+ */
+function isHealthNews(row: AgentRow, answer: HealthAnswer, asked: number, interval: number): boolean {
+  if (row.health === null) return true;
+  if (asked <= Date.parse(row.health.checked_at)) return false;
+  if (!answer.ok || row.health.failures > 0 || row.answered_at === null) return true;
+  return asked - row.answered_at.getTime() >= interval / 2;
 }
 
 function healthChange(row: AgentRow, answer: HealthAnswer, at: number) {

@@ -182,10 +182,13 @@ test('after everything was down nobody is called offline before the living had t
   expect(await toldOf(alive)).toEqual(['unhealthy', 'active']);
 });
 
-test('two watches at once make each change once, and a hundred hung health endpoints are asked side by side', async () => {
+test('two watches at once make each change once, and a hundred hung health endpoints are asked side by side, after what cannot wait', async () => {
   let open = 0;
   let most = 0;
+  /** How many tasks had been told when the first health endpoint was asked. */
+  let before: number | undefined;
   const hung: Server = createServer((request) => {
+    before ??= told.length;
     most = Math.max(most, ++open);
     request.on('close', () => --open);
   }).listen(0, '127.0.0.1');
@@ -194,10 +197,13 @@ test('two watches at once make each change once, and a hundred hung health endpo
     const { port } = hung.address() as AddressInfo;
     const endpoints = { health: `http://127.0.0.1:${port}/` };
     await Promise.all(Array.from({ length: 100 }, (_, n) => putAgent(stand.deps.db, { name: `hung-${n}`, endpoints })));
+    const gone = await putAgent(stand.deps.db, { name: 'gone', status: 'offline', last_heartbeat: new Date(0) });
+    await putRunningTask(stand.deps.db, gone);
     await Promise.all([createAgentWatch(stand.deps).round(), createAgentWatch(stand.deps).round()]);
+    expect(before).toBeGreaterThanOrEqual(1);
     // Each waits for 50 at once.
     expect(most).toBe(100);
-    const rows = await stand.deps.db.selectFrom('agents').selectAll().execute();
+    const rows = await stand.deps.db.selectFrom('agents').selectAll().where('agent_id', '<>', gone).execute();
     expect(new Set(rows.map(({ health }) => health?.failures))).toEqual(new Set([1]));
     const events = await stand.deps.db.selectFrom('event_log').select('resource').execute();
     expect(events).toHaveLength(100);
