@@ -10,8 +10,8 @@ import { loadConfig } from '../../../src/schema/config.ts';
 import type { Json, JsonObject } from '../../../src/schema/json.ts';
 import type { TaskType } from '../../../src/schema/names.ts';
 import type { ArtifactRef, DatasetRef, StageOutput, StageRequest } from '../../../src/schema/stages/contract.ts';
-import { folderStore } from '../../../src/stores/objects/folder.ts';
 import { hashEmbedder } from '../../../src/stores/embeddings/hash.ts';
+import { folderStore } from '../../../src/stores/objects/folder.ts';
 
 export type Rows = Record<string, Json>[];
 
@@ -31,9 +31,15 @@ export interface StageKit {
   close(): Promise<void>;
 }
 
-export async function stageKit(settings: Record<string, string> = {}, more: Partial<StageDeps> = {}): Promise<StageKit> {
+export async function stageKit(
+  settings: Record<string, string> = {},
+  more: Partial<StageDeps> = {},
+): Promise<StageKit> {
   const folder = await mkdtemp(join(tmpdir(), 'stages-'));
-  const config = loadConfig({ cwd: folder, env: { DATA_DIR: join(folder, 'data'), STAGE_MEMORY_MB: '256', ...settings } });
+  const config = loadConfig({
+    cwd: folder,
+    env: { DATA_DIR: join(folder, 'data'), STAGE_MEMORY_MB: '256', ...settings },
+  });
   const objects = folderStore({ root: join(config.dataDir, 'objects'), bucket: config.S3_BUCKET });
   const absent = undefined as never;
   const deps: StageDeps = {
@@ -55,7 +61,10 @@ export async function stageKit(settings: Record<string, string> = {}, more: Part
     folder,
     put: async (key, text) => void (await objects.put(key, Buffer.from(text as string))),
     text: async (key) => (await bytesOf(key)).toString(),
-    sha256: async (key) => createHash('sha256').update(await bytesOf(key)).digest('hex'),
+    sha256: async (key) =>
+      createHash('sha256')
+        .update(await bytesOf(key))
+        .digest('hex'),
     request: (type, stageConfig, given = {}) => {
       prefixes += 1;
       return {

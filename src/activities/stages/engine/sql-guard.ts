@@ -86,6 +86,7 @@ function isBareExpression(node: Record<string, unknown>): boolean {
     node.type === 'SELECT_NODE' &&
     Array.isArray(node.select_list) &&
     node.select_list.length === 1 &&
+    !(isObject(node.select_list[0]) && node.select_list[0].class === 'STAR') &&
     (from === null || (isObject(from) && from.type === 'EMPTY')) &&
     [
       node.modifiers,
@@ -162,7 +163,11 @@ function checkTable(table: Record<string, unknown>, walk: Walk): void {
 function checkFunction(call: Record<string, unknown>, walk: Walk): void {
   const name = String(call.function_name ?? '').toLowerCase();
   if (name === '') return;
-  if (call.schema || call.catalog) walk.fault ??= `must not name the schema of ${name}()`;
+  // The parser itself puts these before what its grammar turns into calls; no user's function can be there.
+  const own =
+    ['', 'main', 'pg_catalog'].includes(String(call.schema ?? '')) &&
+    ['', 'system'].includes(String(call.catalog ?? ''));
+  if (!own) walk.fault ??= `must not name the schema of ${name}()`;
   else if (
     /^[\p{L}_]/u.test(name) &&
     (DENIED.test(name) || !(walk.known.steady.has(name) || GRAMMAR_FUNCTIONS.includes(name)))
