@@ -89,9 +89,11 @@ describe('the sweep', () => {
 describe('pruning the audit log', () => {
   it('works in batches and leaves one entry with the sum', async () => {
     await insertAudit(25, 400, 'many');
+    const earlier = (await notes()).length;
     const before = new Date(Date.now() - 300 * 86_400_000);
     expect(await pruneAudit(stand.deps.db, before, 10)).toBe(25);
     expect(await auditOf('many')).toBe(0);
+    expect(await notes()).toHaveLength(earlier + 1);
     const last = (await notes()).at(-1);
     expect(last?.resource).toBe(`25 entries before ${before.toISOString()}`);
     expect(await pruneAudit(stand.deps.db, before, 10)).toBe(0);

@@ -49,6 +49,22 @@ describe('one process', () => {
     expect(store.adds).toBe(20);
   });
 
+  it('asks for the next handful before the last point of this one is spent', async () => {
+    const { limiters, store } = stage({ read: 2_000 });
+    await granted(limiters[0], 70);
+    expect(store.adds).toBe(1);
+    await granted(limiters[0], 10);
+    expect(store.adds).toBe(2);
+  });
+
+  it('begins anew when the store has forgotten the window', async () => {
+    const { limiters, store, pass } = stage({ read: 20 });
+    await granted(limiters[0], 5);
+    pass(30_000);
+    store.forget();
+    expect(await limiters[0].take('ada', 'read')).toMatchObject({ remaining: 19, resetSeconds: 60 });
+  });
+
   it('counts callers and classes apart, and 0 is no limit', async () => {
     const { limiters, store } = stage({ read: 5, write: 3 });
     expect(await granted(limiters[0], 9)).toBe(5);
@@ -104,12 +120,18 @@ describe('several processes', () => {
 
 describe('while the store is away', () => {
   it('each process grants the whole limit, warns once and does not ask for every call', async () => {
-    const { limiters, store, log } = stage({ read: 50 }, 2);
+    const { limiters, store, log, pass } = stage({ read: 50 }, 2);
     store.isAway = true;
     expect(await granted(limiters[0], 80)).toBe(50);
     expect(await granted(limiters[1] as RateLimits, 80)).toBe(50);
     expect(log.warn).toHaveBeenCalledTimes(2);
     expect(store.adds).toBe(2);
+    // Nor for every caller: one finds out, the others wait for nothing.
+    for (const caller of ['bob', 'cyd', 'dan']) expect(await granted(limiters[0], 60, caller)).toBe(50);
+    expect(store.adds).toBe(2);
+    pass(6_000);
+    await granted(limiters[0], 1, 'eve');
+    expect(store.adds).toBe(3);
   });
 
   it('goes on from what is already spent, and shares again once the store is back', async () => {

@@ -5,6 +5,8 @@ export interface SharedStore extends LimitStore {
   /** Calls of `add` so far. */
   adds: number;
   isAway: boolean;
+  /** As a crash of its server does. */
+  forget(): void;
 }
 
 export function sharedStore(now: () => number, windowMs = 60_000): SharedStore {
@@ -17,6 +19,7 @@ export function sharedStore(now: () => number, windowMs = 60_000): SharedStore {
     kind: 'postgres',
     adds: 0,
     isAway: false,
+    forget: () => windows.clear(),
     async add(key, points) {
       this.adds += 1;
       if (this.isAway) throw new Error('connection refused');
