@@ -48,7 +48,13 @@ export function openApiDocument(options: OpenApiOptions): JsonObject {
     paths,
     components: {
       securitySchemes: {
-        bearer: { type: 'http', scheme: 'bearer', description: 'an API key, or a JWT signed with JWT_SECRET (HS256)' },
+        bearer: {
+          type: 'http',
+          scheme: 'bearer',
+          description:
+            'an API key, the token of an agent, a JWT signed with JWT_SECRET (HS256) or by JWT_ISSUER, or a token ' +
+            'that FLASK_API_URL or INTROSPECTION_URL vouches for',
+        },
         apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
       },
       schemas: components,

@@ -1,10 +1,12 @@
 /** An agent's token on a real database: what it proves, that rotation ends the old one, and how soon. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { createApi } from '../../../src/api/app.ts';
+import { operations } from '../../../src/operations/index.ts';
 import { issueAgentToken, revokeAgentTokens } from '../../../src/services/access/agent-tokens.ts';
 import { createAuthenticator, REVOCATION_BOUND_MS } from '../../../src/services/access/authenticate.ts';
 import { hashSecret, isOurs } from '../../../src/services/access/secrets.ts';
-import { openStand, type Stand } from '../api/stand.ts';
+import { door, makeKey, openStand, type Stand } from '../api/stand.ts';
 
 let stand: Stand;
 beforeAll(async () => {
@@ -82,4 +84,20 @@ it('leaves the old token alive when the transaction of a rotation fails', async 
     }),
   ).rejects.toThrow('the rest');
   expect(await clockwork().ask(token)).toBe(`agent ${agent}`);
+});
+
+it('is never made as a key: whoever may make keys is told where agents get theirs', async () => {
+  const api = createApi({ ...door(stand.deps), operations });
+  const { key } = await makeKey(stand.deps, 'admin');
+  const make = async (role: string) => {
+    const response = await api.request('/api/v1/keys', {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ name: 'x', role, principal_id: 'an-agent' }),
+    });
+    return { status: response.status, body: (await response.json()) as { errors?: { path: string }[] } };
+  };
+  const refused = await make('agent');
+  expect([refused.status, refused.body.errors?.[0]?.path]).toEqual([400, 'role']);
+  expect((await make('viewer')).status).toBe(201);
 });
