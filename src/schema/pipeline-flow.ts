@@ -1,6 +1,5 @@
 /** What goes into and comes out of `runPipeline`, its activities and messages. JSON-safe; data and definitions stay in rows. */
 import type { StageStatus } from './names.ts';
-import type { BatchRef } from './stages/contract.ts';
 import type { FailureRecord } from './tables.ts';
 import type { RunTaskInput } from './task-flow.ts';
 
@@ -85,7 +84,11 @@ export type DecisionAnswer = { accepted: boolean; status: string };
 /** A task that does a stage, an item or a batch. */
 export type OpenedTask = { workflow_id: string; input: RunTaskInput; owner: string; resource: string };
 
-export type SplitStage = { batches: BatchRef[]; workers: number };
+/** Batches are objects under names that follow from their numbers. */
+export type SplitStage = { batches: number; workers: number };
+
+/** `merge`: all went well, and their tables are to be put together. */
+export type FinishedItems = { next: 'completed' } | { next: 'merge' } | { next: 'failed'; error: FailureRecord };
 
 export type SettleInput = StageRef & {
   status: StageStatus;

@@ -4,7 +4,7 @@ import type { PlannedStage, RunRef, StagePlan, StageWay } from '../schema/pipeli
 import type { FailureRecord } from '../schema/tables.ts';
 import { failureOf } from './failure-of.ts';
 import type { RunControl } from './pipeline-control.ts';
-import { pipelineRows } from './pipeline-steps.ts';
+import { pipelineRows, stageSteps } from './pipeline-steps.ts';
 import { oneTry } from './pipeline-try.ts';
 
 /** `yielded`: not over; a later run of the workflow, or none, goes on with it. */
@@ -87,8 +87,8 @@ export async function tries(
     if (gives === 'way' && begins && !(await control.mayBegin())) return { end: 'yielded' };
     const at = { ...ref, stage, item, try: count };
     try {
-      await oneTry(at, what);
-      return { end: 'completed' };
+      const ended = await oneTry(at, what, () => gives === 'way' && item < 0 && control.longEnough());
+      return { end: ended === 'done' ? 'completed' : 'yielded' };
     } catch (thrown) {
       if (isCancellation(thrown)) throw thrown;
       const error = failureOf(thrown);
@@ -122,6 +122,14 @@ async function eachItem(
   };
   await Promise.all(Array.from({ length: Math.min(plan.concurrency, left.length) }, oneAfterAnother));
   if (yielded) return { end: 'yielded' };
-  const error = await pipelineRows.finishItems({ ...run.ref, stage });
-  return error === null ? { end: 'completed' } : { end: 'failed', error, tries: 1 };
+  const finished = await pipelineRows.finishItems({ ...run.ref, stage });
+  if (finished.next === 'failed') return { end: 'failed', error: finished.error, tries: 1 };
+  if (finished.next === 'completed') return { end: 'completed' };
+  try {
+    await stageSteps(plan.timeout_seconds).mergeItems({ ...run.ref, stage });
+    return { end: 'completed' };
+  } catch (thrown) {
+    if (isCancellation(thrown)) throw thrown;
+    return { end: 'failed', error: failureOf(thrown), tries: 1 };
+  }
 }

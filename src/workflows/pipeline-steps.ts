@@ -18,7 +18,7 @@ const GRACE_SECONDS = 60;
 
 /** One try of a stage. A worker that dies is noticed by its heartbeats, and the try is made again elsewhere. */
 export function stageSteps(timeoutSeconds: number) {
-  return proxyActivities<Pick<Activities, 'runStage'>>({
+  return proxyActivities<Pick<Activities, 'runStage' | 'splitStage' | 'mergeStage' | 'mergeItems'>>({
     taskQueue: QUEUES.stages,
     startToCloseTimeout: `${timeoutSeconds + GRACE_SECONDS} seconds`,
     heartbeatTimeout: HEARTBEAT,

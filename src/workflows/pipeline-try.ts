@@ -15,7 +15,6 @@ import {
 } from '@temporalio/workflow';
 import { QUEUES, SEARCH_ATTRIBUTES, WORKFLOWS } from '../schema/names.ts';
 import type { OpenedTask, StageRef } from '../schema/pipeline-flow.ts';
-import type { BatchRef } from '../schema/stages/contract.ts';
 import type { TaskOutcome } from '../schema/task-flow.ts';
 import type { Tried } from './pipeline-stage.ts';
 import { operationSteps, pipelineRows, stageSteps } from './pipeline-steps.ts';
@@ -23,24 +22,49 @@ import { operationSteps, pipelineRows, stageSteps } from './pipeline-steps.ts';
 /** Between two looks at a task that somebody else started. */
 const LOOK_EVERY = '5 seconds';
 
-/** Throws what the try failed with. */
-export async function oneTry(at: StageRef, { way, plan }: Tried): Promise<void> {
-  if (way === 'builtin') return stageSteps(plan.timeout_seconds).runStage(at);
-  if (way === 'operation') return operationSteps(plan.timeout_seconds).runOperation(at);
-  return asTask(at, null);
+/** Resolves with whether it came to its end, or gave way to a later run of the workflow. Throws what the try failed with. */
+export async function oneTry(at: StageRef, { way, plan }: Tried, yields: () => boolean): Promise<'done' | 'yielded'> {
+  if (way === 'batches') return inBatches(at, plan.timeout_seconds, yields);
+  if (way === 'builtin') await stageSteps(plan.timeout_seconds).runStage(at);
+  else if (way === 'operation') await operationSteps(plan.timeout_seconds).runOperation(at);
+  else await asTask(at, null);
+  return 'done';
 }
 
-async function asTask(at: StageRef, batch: { index: number; ref: BatchRef } | null): Promise<void> {
+/** Answers are kept as they come: whoever goes on asks only for those that are missing. */
+async function inBatches(at: StageRef, timeoutSeconds: number, yields: () => boolean): Promise<'done' | 'yielded'> {
+  const steps = stageSteps(timeoutSeconds);
+  const { batches, workers } = await steps.splitStage(at);
+  let next = 0;
+  let failed: unknown = null;
+  const oneAfterAnother = async (): Promise<void> => {
+    while (next < batches && failed === null && !yields()) {
+      const batch = next;
+      next += 1;
+      await asTask(at, batch).catch((thrown: unknown) => {
+        failed ??= thrown;
+      });
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(workers, batches) }, oneAfterAnother));
+  if (failed !== null) throw failed;
+  if (next < batches) return 'yielded';
+  await steps.mergeStage({ ...at, batches });
+  return 'done';
+}
+
+async function asTask(at: StageRef, batch: number | null): Promise<void> {
   const opened = await pipelineRows.openStageTask({ ...at, batch });
-  const { status, error } = await outcomeOf(at, opened, batch === null);
+  if (opened === null) return;
+  const { status, error } = await outcomeOf(at, opened, batch);
   if (status === 'completed') return;
   const { code, detail } = error ?? { code: 'execution_error', detail: `Task ${opened.workflow_id} was ${status}` };
   throw ApplicationFailure.nonRetryable(detail, code);
 }
 
 /** A task that was given a slot before we started it may run already: then its row tells how it ends. */
-async function outcomeOf(at: StageRef, opened: OpenedTask, settles: boolean): Promise<TaskOutcome> {
-  const look = () => pipelineRows.closeStageTask({ ...at, task_id: opened.workflow_id, settles });
+async function outcomeOf(at: StageRef, opened: OpenedTask, batch: number | null): Promise<TaskOutcome> {
+  const look = () => pipelineRows.closeStageTask({ ...at, task_id: opened.workflow_id, batch });
   try {
     await executeChild<(input: OpenedTask['input']) => Promise<TaskOutcome>>(WORKFLOWS.runTask, {
       workflowId: opened.workflow_id,

@@ -9,7 +9,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { StageStatus } from '../schema/names.ts';
-import type { OpenedRun, RunPipelineInput, RunPipelineResult, RunRef } from '../schema/pipeline-flow.ts';
+import type { OpenedRun, RunPipelineInput, RunPipelineResult, RunRef, StageState } from '../schema/pipeline-flow.ts';
 import type { FailureRecord } from '../schema/tables.ts';
 import { failureOf } from './failure-of.ts';
 import { runControl } from './pipeline-control.ts';
@@ -75,7 +75,7 @@ async function stagesToEnd(run: RunContext, { plan, states }: OpenedRun): Promis
       status[stage] = 'skipped';
       return;
     }
-    const ended = await runStageToEnd(run, stage, of, states[stage]?.attempt ?? 0);
+    const ended = await runStageToEnd(run, stage, of, triedBefore(states[stage]));
     if (ended.end === 'yielded') return;
     if (ended.end !== 'failed') {
       status[stage] = ended.end;
@@ -130,4 +130,10 @@ async function stagesToEnd(run: RunContext, { plan, states }: OpenedRun): Promis
     await CancellationScope.nonCancellable(() => Promise.allSettled([...running.values()]));
     throw thrown;
   }
+}
+
+/** A try that gave way in its middle goes on as the same one. */
+function triedBefore(state: StageState | undefined): number {
+  const { attempt, status } = state ?? { attempt: 0, status: 'pending' };
+  return status === 'running' ? Math.max(0, attempt - 1) : attempt;
 }

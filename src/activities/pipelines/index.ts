@@ -1,9 +1,10 @@
 /** The activities of pipelines. */
 import type { Deps } from '../../deps.ts';
 import type { CloseRunInput, Decision, RunRef, SettleInput, StageRef } from '../../schema/pipeline-flow.ts';
-import type { BatchRef, StageRunner } from '../../schema/stages/contract.ts';
 import { byCode } from '../context.ts';
+import type { StageEngines } from '../stages/runner.ts';
 import { openApproval, settleApproval } from './approvals.ts';
+import { mergeItems, mergeStage, splitStage } from './batches.ts';
 import { closePipelineRun } from './close-run.ts';
 import { openRun } from './open-run.ts';
 import { planStage } from './plan-stage.ts';
@@ -14,7 +15,7 @@ import { closeStageTask, openStageTask } from './tasks.ts';
 
 export type { Operate } from './run-operation.ts';
 
-export function createPipelineActivities(deps: Deps, parts: { stages: StageRunner; operate: Operate }) {
+export function createPipelineActivities(deps: Deps, parts: { stages: StageEngines; operate: Operate }) {
   const { stages, operate } = parts;
   return {
     openRun: byCode((ref: RunRef) => openRun(deps, ref)),
@@ -27,13 +28,16 @@ export function createPipelineActivities(deps: Deps, parts: { stages: StageRunne
     settleStage: byCode((input: SettleInput) => settleStage(deps, input)),
     finishItems: byCode((input: RunRef & { stage: number }) => finishItems(deps, input)),
     setRunStatus: byCode((input: RunRef & { paused: boolean }) => setRunStatus(deps, input)),
-    openStageTask: byCode((input: StageRef & { batch: { index: number; ref: BatchRef } | null }) =>
-      openStageTask(deps, input),
+    openStageTask: byCode((input: StageRef & { batch: number | null }) => openStageTask(deps, input)),
+    closeStageTask: byCode((input: StageRef & { task_id: string; batch: number | null }) =>
+      closeStageTask(deps, input),
     ),
-    closeStageTask: byCode((input: StageRef & { task_id: string; settles: boolean }) => closeStageTask(deps, input)),
     closePipelineRun: byCode((input: CloseRunInput) => closePipelineRun(deps, input)),
     // These say themselves what is worth a repeat by the engine.
     runStage: byCode((ref: StageRef) => runStage(deps, stages, ref)),
+    splitStage: byCode((ref: StageRef) => splitStage(deps, stages, ref)),
+    mergeStage: byCode((input: StageRef & { batches: number }) => mergeStage(deps, stages, input)),
+    mergeItems: byCode((input: RunRef & { stage: number }) => mergeItems(deps, stages, input)),
     runOperation: byCode((ref: StageRef) => runOperation(deps, operate, ref)),
   };
 }

@@ -4,13 +4,12 @@ import { Failure } from '../../schema/failures.ts';
 import { TASK_TYPES, type TaskType } from '../../schema/names.ts';
 import type { PlannedStage, RunRef, StageWay } from '../../schema/pipeline-flow.ts';
 import type { StageDefinition } from '../../schema/pipelines.ts';
-import { ProcessingConfig } from '../../schema/stages/processing.ts';
 import { fits } from '../../stores/agents.ts';
 import type { Trx } from '../../stores/database.ts';
 import { tellProgress } from '../../stores/pipeline-progress.ts';
 import { lockRun } from '../../stores/pipeline-runs.ts';
 import { insertItems, itemsOf, NOT_NEEDED, OVER, resetStages, setStage } from '../../stores/pipeline-stages.ts';
-import { conditionHolds, itemsOfStage, type RunData, readRun, resolved, stageOf } from './run-data.ts';
+import { conditionHolds, itemsOfStage, type RunData, readRun, stageOf } from './run-data.ts';
 
 export async function planStage(deps: Deps, input: RunRef & { stage: number }): Promise<PlannedStage> {
   return deps.db.transaction().execute(async (trx) => {
@@ -56,7 +55,9 @@ async function openItems(
 async function wayOf(trx: Trx, data: RunData, index: number): Promise<StageWay> {
   const stage = stageOf(data, index);
   if (stage.type === 'operation') return 'operation';
-  return (await goesToAgent(trx, stage, stage.type)) ? 'task' : 'builtin';
+  if (await goesToAgent(trx, stage, stage.type)) return 'task';
+  const handsOut = stage.type === 'processing' && stage.config?.agent !== undefined;
+  return handsOut ? 'batches' : 'builtin';
 }
 
 /** `auto` with capabilities asks whether an agent that is at work now, busy or not, could do it. */
@@ -64,14 +65,6 @@ async function goesToAgent(trx: Trx, stage: StageDefinition, type: TaskType): Pr
   const { executor = 'auto', capabilities = [] } = stage;
   if (executor !== 'auto') return executor === 'agent';
   return capabilities.length > 0 && (await fits(trx, { type, capabilities }));
-}
-
-/** How `processing` hands its batches to agents; its templates replaced. */
-export function batchConfig(data: RunData, stage: number): ProcessingConfig {
-  const parsed = ProcessingConfig.safeParse(resolved(data, stage, -1, 'config'));
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new Failure('invalid_pipeline', `config.${issue?.path.join('.')}: ${issue?.message}`);
 }
 
 export function isTaskType(type: string): type is TaskType {

@@ -1,8 +1,8 @@
 /** Short steps of a run: a stage that ended badly or waits, all items of one being done, pausing, the end. */
 import type { Deps } from '../../deps.ts';
 import { isFailureCode } from '../../schema/failures.ts';
-import type { RunRef, SettleInput } from '../../schema/pipeline-flow.ts';
-import type { FailureRecord } from '../../schema/tables.ts';
+import type { FinishedItems, RunRef, SettleInput } from '../../schema/pipeline-flow.ts';
+import type { DatasetRef, StageOutput } from '../../schema/stages/contract.ts';
 import type { Trx } from '../../stores/database.ts';
 import { tellProgress } from '../../stores/pipeline-progress.ts';
 import { LIVE_RUNS, lockRun, type PipelineRunRow, patchRun } from '../../stores/pipeline-runs.ts';
@@ -23,10 +23,10 @@ export async function settleStage(deps: Deps, input: SettleInput): Promise<void>
 }
 
 /**
- * The end of a `for_each`: completed when every item is, with the counts as its summary. Resolves with the failure
- * otherwise, which the workflow settles by the stage's own rule.
+ * The end of a `for_each`: completed when every item is, with the counts as its summary. A failure is settled by the
+ * workflow, by the stage's own rule; tables of several items are put together first (`mergeItems`).
  */
-export async function finishItems(deps: Deps, input: RunRef & { stage: number }): Promise<FailureRecord | null> {
+export async function finishItems(deps: Deps, input: RunRef & { stage: number }): Promise<FinishedItems> {
   return deps.db.transaction().execute(async (trx) => {
     const run = await lockRun(trx, input);
     const items = await itemsOf(trx, input.run_id, input.stage);
@@ -35,24 +35,23 @@ export async function finishItems(deps: Deps, input: RunRef & { stage: number })
     if (first) {
       const code = first.error && isFailureCode(first.error.code) ? first.error.code : 'execution_error';
       const detail = `${failed.length} of ${items.length} items failed; item ${first.item}: ${first.error?.detail ?? first.status}`;
-      return { code, detail };
+      return { next: 'failed', error: { code, detail } };
     }
-    const artifacts = items.flatMap(({ item, output }) =>
-      (output?.artifacts ?? []).map((artifact) => ({ ...artifact, name: `${item}/${artifact.name}` })),
-    );
-    const rows = items.reduce((sum, { output }) => sum + (output?.dataset?.rows ?? 0), 0);
-    const summary = { items: items.length, rows };
-    const [only] = items;
-    // Tables of several items are read one by one; that of a single one is the stage's own.
-    const dataset = items.length === 1 ? (only?.output?.dataset ?? null) : null;
-    const done = await completeStage(
-      trx,
-      { ...input, item: -1 },
-      { dataset, artifacts: artifacts.slice(0, 1_000), summary },
-    );
+    if (items.some(({ output }) => output?.dataset)) return { next: 'merge' };
+    const output = itemsOutput(items, null);
+    const done = await completeStage(trx, { ...input, item: -1 }, output);
     if (done) await tellProgress(trx, run, `${input.stage}/completed`);
-    return null;
+    return { next: 'completed' };
   });
+}
+
+/** What a stage with items leaves: the artifacts of all, the counts, and their one table where they made any. */
+export function itemsOutput(items: readonly StageRow[], dataset: DatasetRef | null): StageOutput {
+  const artifacts = items.flatMap(({ item, output }) =>
+    (output?.artifacts ?? []).map((artifact) => ({ ...artifact, name: `${item}/${artifact.name}` })),
+  );
+  const rows = items.reduce((sum, { output }) => sum + (output?.dataset?.rows ?? 0), 0);
+  return { dataset, artifacts, summary: { items: items.length, rows } };
 }
 
 /** Carries the share of items that are over to the stage. */

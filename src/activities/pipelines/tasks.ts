@@ -2,7 +2,6 @@
 import type { Deps } from '../../deps.ts';
 import { Failure } from '../../schema/failures.ts';
 import type { OpenedTask, StageRef } from '../../schema/pipeline-flow.ts';
-import type { BatchRef } from '../../schema/stages/contract.ts';
 import type { RunTaskInput, TaskOutcome } from '../../schema/task-flow.ts';
 import { tellAssigned } from '../../services/tasks/settle.ts';
 import { admitTask, type NewTask } from '../../services/tasks/submit.ts';
@@ -11,19 +10,24 @@ import { tellProgress } from '../../stores/pipeline-progress.ts';
 import { lockRun } from '../../stores/pipeline-runs.ts';
 import { beginTry } from '../../stores/pipeline-stages.ts';
 import { findTask } from '../../stores/tasks.ts';
-import { batchConfig, isTaskType } from './plan-stage.ts';
+import { batchTask, hasAnswer, keepAnswer } from './batches.ts';
+import { isTaskType } from './plan-stage.ts';
 import { inputsOf, prefixOf, type RunData, readRun, resolved, stageOf } from './run-data.ts';
 import { outputFrom } from './run-operation.ts';
 import { timeoutOf } from './run-stage.ts';
 import { end } from './try.ts';
 
-/** The task of one try, or of one of its batches: the same one however often this is repeated. */
+/**
+ * The task of one try, or of one of its batches: the same one however often this is repeated. Null for a batch whose
+ * answer is here already, from an earlier try.
+ */
 export async function openStageTask(
   deps: Deps,
-  input: StageRef & { batch: { index: number; ref: BatchRef } | null },
-): Promise<OpenedTask> {
+  input: StageRef & { batch: number | null },
+): Promise<OpenedTask | null> {
   const { batch, ...ref } = input;
-  const place = `${ref.stage}/${ref.item}/${ref.try}/${batch?.index ?? -1}`;
+  if (batch !== null && (await hasAnswer(deps, ref, batch))) return null;
+  const place = `${ref.stage}/${ref.item}/${ref.try}/${batch ?? -1}`;
   const task_id = `task-${uuidV5(`stage-task:${ref.workflow_id}/${place}`)}`;
   const opened = await deps.db.transaction().execute(async (trx) => {
     const run = await lockRun(trx, ref);
@@ -33,7 +37,7 @@ export async function openStageTask(
       return { input: { task_id, owner, attempt: 1, timeout_seconds, assigned: false }, others: [] };
     }
     const data = await readRun(trx, ref.run_id);
-    const task: NewTask = batch ? batchTask(deps, data, ref, batch) : stageTask(deps, data, ref);
+    const task: NewTask = batch === null ? stageTask(deps, data, ref) : await batchTask(deps, data, ref, batch);
     const admitted = await admitTask(trx, deps, {
       ...task,
       task_id,
@@ -42,7 +46,7 @@ export async function openStageTask(
       run_id: run.run_id,
       stage: ref.stage,
     });
-    if (!batch && (await beginTry(trx, ref, task_id)) && ref.item < 0) {
+    if (batch === null && (await beginTry(trx, ref, task_id)) && ref.item < 0) {
       await tellProgress(trx, run, `${ref.stage}/${ref.try}/running`);
     }
     return { input: admitted.run.input as RunTaskInput, others: admitted.others };
@@ -77,46 +81,27 @@ function stageTask(deps: Deps, data: RunData, ref: StageRef): TaskOfRun & { owne
   };
 }
 
-function batchTask(
-  deps: Deps,
-  data: RunData,
-  ref: StageRef,
-  batch: { index: number; ref: BatchRef },
-): TaskOfRun & { owner: string } {
-  const agent = batchConfig(data, ref.stage).agent ?? { format: 'ndjson' as const };
-  const limit = timeoutOf(deps, data, ref.stage);
-  return {
-    owner: data.run.owner,
-    type: 'processing',
-    payload: {
-      ...agent.payload,
-      stage: stageOf(data, ref.stage).name,
-      batch: { index: batch.index, key: batch.ref.key, rows: batch.ref.rows, format: agent.format },
-      parameters: data.run.parameters,
-    },
-    timeout_seconds: Math.min(agent.timeout ?? limit, limit),
-    retry_count: agent.retry_count ?? 3,
-    executor: 'agent',
-    capabilities: agent.capabilities ?? stageOf(data, ref.stage).capabilities ?? [],
-  };
-}
-
-/**
- * How the task stands; null while it is not over. What the agent answered to one that went well becomes the stage's output.
- */
+/** How the task stands; null while it is not over. What was answered to one that went well is kept for what follows. */
 export async function closeStageTask(
   deps: Deps,
-  input: StageRef & { task_id: string; settles: boolean },
+  input: StageRef & { task_id: string; batch: number | null },
 ): Promise<TaskOutcome | null> {
-  const { task_id, settles, ...ref } = input;
+  const { task_id, batch, ...ref } = input;
   const task = await findTask(deps.db, task_id);
   if (!task)
     return { task_id, status: 'failed', attempts: 0, error: { code: 'not_found', detail: 'The task is gone' } };
   const { status, attempt: attempts, error } = task;
   if (status !== 'completed' && status !== 'failed' && status !== 'cancelled') return null;
-  if (status === 'completed' && settles) {
-    const data = await readRun(deps.db, ref.run_id);
-    await end(deps, ref, await outputFrom(deps, task.result ?? {}, prefixOf(data.run, ref.stage, ref.item)));
+  if (status === 'completed') {
+    const result = task.result ?? {};
+    const { run } = await readRun(deps.db, ref.run_id);
+    const prefix = prefixOf(run, ref.stage, ref.item);
+    if (batch === null) await end(deps, ref, await outputFrom(deps, result, prefix));
+    else {
+      const fault = await keepAnswer(deps, prefix, batch, result);
+      if (fault !== null)
+        return { task_id, status: 'failed', attempts, error: { code: 'agent_failed', detail: fault } };
+    }
   }
   return { task_id, status, attempts, error };
 }

@@ -22,8 +22,9 @@ export interface Work {
 }
 
 /**
- * Runs `work` once for the try that `ref` names. Throws Failure('timeout') after `seconds`. What fails goes to the
- * workflow, which knows whether to try again; only an outage is waited out here, by the engine's own retries.
+ * Runs `work` once for the try that `ref` names, from its beginning to its end. Throws Failure('timeout') after
+ * `seconds`. What fails goes to the workflow, which knows whether to try again; only an outage is waited out here, by the
+ * engine's own retries.
  */
 export async function tryStage(
   deps: Deps,
@@ -31,18 +32,24 @@ export async function tryStage(
   seconds: number,
   work: (work: Work) => Promise<StageOutput>,
 ): Promise<void> {
-  const began = await begin(deps, ref);
-  if (!began) return;
+  if (!(await begin(deps, ref))) return;
+  await end(deps, ref, await guarded(deps, ref, seconds, work));
+}
+
+/** Heartbeats, time and failures around a piece of a try. */
+export async function guarded<T>(
+  deps: Deps,
+  ref: StageRef,
+  seconds: number,
+  work: (work: Work) => Promise<T>,
+): Promise<T> {
   const cancelled = Context.current().cancellationSignal;
   const late = AbortSignal.timeout(seconds * 1000);
   const stopHeartbeats = keepAlive(() => null);
   const teller = progressTeller(deps, ref);
   try {
-    const output = await work({ signal: AbortSignal.any([cancelled, late]), progress: teller.tell });
-    await teller.idle();
-    await end(deps, ref, output);
+    return await work({ signal: AbortSignal.any([cancelled, late]), progress: teller.tell });
   } catch (error) {
-    await teller.idle();
     if (cancelled.aborted) throw new CancelledFailure('cancelled');
     if (late.aborted) throw final(new Failure('timeout', `It took more than ${seconds} seconds`));
     if (error instanceof CancelledFailure) throw error;
@@ -51,6 +58,7 @@ export async function tryStage(
     const outage = failure.code === 'unavailable' && Context.current().info.attempt < MOST_OUTAGES;
     throw outage ? failure : final(failure);
   } finally {
+    await teller.idle();
     stopHeartbeats();
   }
 }
@@ -61,7 +69,7 @@ function final(failure: Failure): ApplicationFailure {
 }
 
 /** False when the stage is over already: a repeat of a try whose answer was lost. */
-async function begin(deps: Deps, ref: StageRef): Promise<boolean> {
+export async function begin(deps: Deps, ref: StageRef): Promise<boolean> {
   return deps.db.transaction().execute(async (trx) => {
     const run = await lockRun(trx, ref);
     const began = await beginTry(trx, ref);

@@ -112,7 +112,7 @@ const get = defineOperation({
   audited: false,
   async run({ deps, principal }, { run_id }) {
     await visibleRunOf(deps, principal, run_id);
-    return runView(deps, run_id);
+    return runView(deps, { run_id });
   },
 });
 
@@ -131,7 +131,7 @@ function control(verb: string, summary: string, act: (deps: Deps, run: PipelineR
     async run({ deps, principal }, { run_id }) {
       const run = await changeableRunOf(deps, principal, run_id);
       await act(deps, run);
-      return runView(deps, run_id);
+      return runView(deps, { run_id });
     },
   });
 }

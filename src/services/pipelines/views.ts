@@ -75,7 +75,7 @@ export function runSummary(row: PipelineRunRow): z.input<typeof RunSummary> {
 }
 
 /** All of it as it stood at one moment. */
-export async function runView(deps: Deps, runId: string): Promise<RunView> {
+export async function runView(deps: Deps, { run_id: runId }: { run_id: string }): Promise<RunView> {
   const read = await deps.db
     .transaction()
     .setIsolationLevel('repeatable read')

@@ -76,6 +76,9 @@ const NAMES = {
   runOperation: true,
   tryDelivery: true,
   closeDelivery: true,
+  splitStage: true,
+  mergeStage: true,
+  mergeItems: true,
 } satisfies Record<Name, true>;
 
 export const INPUT: IngestInput = { file_id: 'f', owner: 'ana', source: 'slack', attempt: 1, import: null };
