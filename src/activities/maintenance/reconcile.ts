@@ -8,6 +8,7 @@ import { closeDeadTask } from '../../services/tasks/close-dead.ts';
 import { admitTasks } from '../../services/tasks/settle.ts';
 import { closeRun, markRunStarted, openRuns, type RunRow } from '../../stores/runs.ts';
 import { keepAlive } from '../context.ts';
+import { closeDeadDelivery, closeDeadRun } from '../pipelines/dead-run.ts';
 
 /** Younger rows may just be on their way through the API. */
 const SETTLED_AFTER_MS = 60_000;
@@ -75,6 +76,8 @@ async function closeBoth(deps: Deps, row: RunRow, status: RunStatus): Promise<vo
   const error =
     status === 'completed' ? null : { code: 'internal', detail: `The workflow ended as ${status.replace('_', ' ')}` };
   if (row.type === 'runTask') return closeDeadTask(deps, row, status, error);
+  if (row.type === 'runPipeline') return closeDeadRun(deps, row, status, error);
+  if (row.type === 'deliverNotification') return closeDeadDelivery(deps, row, status, error);
   await deps.db.transaction().execute(async (trx) => {
     await closeRun(trx, row.workflow_id, status, error);
     if (row.type !== 'ingestFile' || status === 'completed') return;

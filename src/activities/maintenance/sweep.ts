@@ -8,6 +8,7 @@ import { pruneQueryCache } from '../../stores/query-cache.ts';
 import { pruneQueryLog } from '../../stores/query-log.ts';
 import { pruneQuotas } from '../../stores/quotas.ts';
 import { keepAlive } from '../context.ts';
+import { sweepPipelineRuns } from '../pipelines/sweep-runs.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -30,7 +31,8 @@ export async function sweepStorage(deps: Deps): Promise<Swept> {
     const before = new Date(Date.now() - UPLOAD_HOURS * HOUR_MS);
     const unfinished = await deps.objects.sweepUnfinished(before);
     const orphans = await sweepOrphans(deps, before);
-    const rows = await sweepRows(deps);
+    const runsBefore = new Date(Date.now() - deps.config.RETENTION_DAYS * DAY_MS);
+    const rows = (await sweepRows(deps)) + (await sweepPipelineRuns(deps, runsBefore));
     await deps.vectors?.compact();
     return { unfinished, orphans, rows };
   } finally {
