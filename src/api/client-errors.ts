@@ -8,6 +8,7 @@ const KNOWN: Record<string, [status: string, detail: string]> = {
   HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'The headers, or the address, are over 16 KiB'],
   ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'The headers did not arrive in time'],
 };
+const LAST_WORD_MS = 1_000;
 const MALFORMED: [string, string] = ['400 Bad Request', 'This is not a request that HTTP/1.1 allows'];
 
 /** Statuses beside those of the failure codes, with what OpenAPI says of them. */
@@ -22,8 +23,19 @@ export function answerClientErrors(server: Server): void {
       socket.destroy();
       return;
     }
-    socket.end(plainProblem(...(KNOWN[error.code ?? ''] ?? MALFORMED)));
+    endWith(socket, plainProblem(...(KNOWN[error.code ?? ''] ?? MALFORMED)));
   });
+}
+
+/**
+ * Says a last word and closes. What the peer still sends is thrown away for a moment: closed at once, the connection
+ * would be reset and the word lost.
+ */
+export function endWith(socket: Duplex, answer: string): void {
+  socket.end(answer);
+  socket.resume();
+  const cut = setTimeout(() => socket.destroy(), LAST_WORD_MS);
+  socket.once('close', () => clearTimeout(cut));
 }
 
 /** A whole answer as bytes on a socket, for where there is no request to answer. */

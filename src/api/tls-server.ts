@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { Config } from '../schema/config.ts';
 import { type KeyPair, readServerTls } from '../schema/tls.ts';
-import { plainProblem } from './client-errors.ts';
+import { endWith, plainProblem } from './client-errors.ts';
 
 /** First byte of a TLS record that begins a handshake (RFC 8446, section 5.1). */
 const HANDSHAKE = 0x16;
@@ -35,7 +35,7 @@ export function answerPlainHttp(server: HttpsServer): () => void {
       socket.setTimeout(0);
       socket.off('timeout', giveUp);
       if (chunk[0] !== HANDSHAKE) {
-        socket.end(plainProblem('400 Bad Request', 'This port speaks https, not http'));
+        endWith(socket, plainProblem('400 Bad Request', 'This port speaks https, not http'));
         return;
       }
       socket.off('error', giveUp);

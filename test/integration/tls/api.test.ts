@@ -135,6 +135,20 @@ describe('https', () => {
     expect((await ask(port)).status).toBe(200);
   });
 
+  it('closes a plain connection whose client goes on sending', async () => {
+    const { port } = await open();
+    const talker = connectPlain({ host: '127.0.0.1', port, allowHalfOpen: true });
+    talker.on('error', () => {});
+    let heard = '';
+    talker.on('data', (data) => (heard += data));
+    const closed = new Promise<void>((resolve) => talker.once('close', () => resolve()));
+    talker.write('POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 100000000\r\n\r\n');
+    const talking = setInterval(() => talker.writable && talker.write(Buffer.alloc(10_000)), 20);
+    await closed;
+    clearInterval(talking);
+    expect(heard).toMatch(/^HTTP\/1\.1 400 /);
+  });
+
   it('carries WebSockets', async () => {
     const sockets = new WebSocketServer({ noServer: true });
     sockets.on('connection', (socket) => socket.on('message', (data) => socket.send(`heard ${data}`)));
