@@ -225,5 +225,8 @@ test('tasks of a deleted agent are told too, also when nobody was there to tell 
 test('a load that crept up is told by the next round', async () => {
   const { agent_id } = await stand.as(caller('ana'))('register', { name: randomUUID() });
   for (const current_load of [0.2, 0.4, 0.6]) await stand.as(caller('ana'))('heartbeat', { agent_id, current_load });
+  // Nothing else is to happen to it meanwhile.
+  await ageBy(agent_id, -3_600);
   await watchUntil(async () => (await row(agent_id)).told_load === 0.6);
+  expect(await toldOf(agent_id)).toEqual(['active']);
 });
