@@ -1,14 +1,14 @@
-/** A user service as a process of its own, that can be slow, wrong, busy or cut off when a test says so. */
+/** A user service as a process of its own, that can be late, wrong, busy or cut off when a test says so. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../../../src/local/ports.ts';
 import { answers, type RunningServer, startServer } from './process.ts';
 
-/** How it answers `/api/auth/verify`: `normal` looks the token up among those that `say` gave it. */
+/** How it answers `/api/auth/verify`: `normal` looks the token up among those that `say` gave it, `held` only later. */
 export type Mode =
   | 'normal'
   | 'post-only'
-  | 'slow'
+  | 'held'
   | 'silent'
   | 'html'
   | 'huge'
@@ -56,6 +56,8 @@ function serve(port: number): void {
   const answersByToken = new Map<string, unknown>();
   const asked = new Map<string, number>();
   let mode: Mode = 'normal';
+  /** Answers that wait for another mode. */
+  const held: (() => void)[] = [];
 
   async function control(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = [];
@@ -66,6 +68,7 @@ function serve(port: number): void {
       answer?: unknown;
     };
     mode = said.mode ?? mode;
+    if (mode !== 'held') for (const answer of held.splice(0)) answer();
     if (said.token !== undefined && 'answer' in said) answersByToken.set(said.token, said.answer);
     response.end(JSON.stringify({ asked: asked.get(said.token ?? '') ?? 0 }));
   }
@@ -85,7 +88,7 @@ function serve(port: number): void {
   function behave(request: IncomingMessage, response: ServerResponse, token: string): unknown {
     const full = JSON.stringify({ user: { id: 1 }, roles: ['admin'] });
     if (mode === 'post-only' && request.method === 'GET') return response.writeHead(405).end();
-    if (mode === 'slow') return setTimeout(() => lookUp(token, response), 300);
+    if (mode === 'held') return held.push(() => lookUp(token, response));
     if (mode === 'silent') return undefined;
     if (mode === 'html') return response.end('<h1>admin</h1>');
     if (mode === 'list') return response.end(`[${full}]`);
