@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { AnyOperation, HttpExposure } from '../operations/contract.ts';
 import { FAILURES, type FailureCode } from '../schema/failures.ts';
 import type { JsonObject } from '../schema/json.ts';
+import { rateClassOf } from '../services/limits/rates.ts';
 import { EVENTS_PATH, EventsQuery } from './events-stream.ts';
 import { BODY, COMMON, FREE_PATH, HEADERS, problems, success } from './openapi-responses.ts';
 
@@ -89,6 +90,8 @@ function describe(operation: AnyOperation, http: HttpExposure, components: JsonO
       ...problems(codes),
     },
     'x-permission': [operation.permission].flat().join(' or '),
+    // Of a caller that is no agent; all that an agent does counts as one class.
+    'x-rate-limit': rateClassOf(operation, { role: 'admin' }),
   };
 }
 

@@ -64,7 +64,10 @@ describe('the system under TLS', () => {
     const { status, body } = await get('/health');
     expect([status, JSON.parse(body).status]).toEqual([200, 'ok']);
     expect(JSON.parse((await get('/api/v1/whoami')).body)).toMatchObject({ role: 'admin' });
-    expect((await get('/metrics')).body).toContain('ostinato_requests_total');
+    const { body: metrics } = await get('/metrics');
+    for (const name of ['ostinato_requests_total', 'ostinato_task_slots 50', 'ostinato_open_sockets']) {
+      expect(metrics).toContain(name);
+    }
   });
 
   it('serves the command line that trusts its authority, and is refused by the one that does not', async () => {
