@@ -1,6 +1,6 @@
 /** Whether an event fits a view: the same answer in memory that the event log gives in SQL. */
 import { visibleOwners } from '../../schema/access.ts';
-import { eventResource, LIVE_TYPES, type LiveFilters } from '../../schema/live.ts';
+import { eventResource, LIVE_TYPES, type LiveFilters, type LiveType } from '../../schema/live.ts';
 import { EVENT_NAMES, type EventName } from '../../schema/names.ts';
 import type { Principal } from '../../schema/principal.ts';
 import { type EventFilter, type LoggedEvent, PIPELINE_GRANT } from '../../stores/events.ts';
@@ -58,6 +58,6 @@ export function toEventFilter(filters: LiveFilters): EventFilter {
 }
 
 /** The `type` that an event's frame has. */
-export function liveType(name: EventName) {
+export function liveType(name: EventName): LiveType {
   return name in LIVE_TYPES ? LIVE_TYPES[name as keyof typeof LIVE_TYPES] : 'event';
 }

@@ -1,6 +1,7 @@
 /** Coming back: from where one was, from the beginning, and when what came in between is gone. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { LiveView } from '../../../src/services/events/view.ts';
 import { pruneEvents } from '../../../src/stores/events.ts';
 import { makeKey, openStand, type Stand } from '../api/stand.ts';
 import { readStream } from './sse.ts';
@@ -43,6 +44,21 @@ describe('resume', () => {
     expect(marks(await third.count(all.length))).toEqual(all);
     await again.close();
     await third.close();
+  });
+
+  it('comes before what is live: the first events wait for a client that has yet to say where it was', async () => {
+    const patient = await startServer(stand, { limits: { firstWordMs: 5_000 } });
+    const client = await connect(patient, { token });
+    const { seq } = await client.heard('ready');
+    const written = await write(stand.deps.db, 3, { owner });
+    const other = await connect(server, { token, resume: seq });
+    await other.count(3);
+    expect(client.events()).toEqual([]);
+    client.send({ type: 'resume', seq });
+    expect(marks(await client.count(3))).toEqual(written);
+    await client.close();
+    await other.close();
+    await patient.close();
   });
 
   it('may go back again on the same connection', async () => {
@@ -97,6 +113,27 @@ describe('resume', () => {
     expect(old).toHaveLength(4);
     for (const one of [late, inTime, unknown]) await one.close();
     await fresh.close();
+  });
+});
+
+describe('a reader that is behind', () => {
+  it('reads again what it had read ahead when it comes to want more', async () => {
+    const forgetful = await startServer(stand, { warm: 0 });
+    const begin = await forgetful.hub.head();
+    for (const name of ['file.uploaded', 'query.executed', 'file.uploaded', 'query.executed'] as const) {
+      await write(stand.deps.db, 1, { owner, name });
+    }
+    const view: LiveView = { owners: new Set([owner]), resources: new Set(), wanted: [{ names: ['file.uploaded'] }] };
+    const reader = forgetful.hub.open(view, begin);
+    await reader.more();
+    const names = [reader.take()?.name];
+    view.wanted = null;
+    reader.changed();
+    while (names.length < 4 && (await reader.more())) names.push(reader.take()?.name);
+    expect(names).toEqual(['file.uploaded', 'query.executed', 'file.uploaded', 'query.executed']);
+    reader.close();
+    expect(await reader.more()).toBe(false);
+    await forgetful.close();
   });
 });
 
