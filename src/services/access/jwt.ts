@@ -30,8 +30,8 @@ const Claims = z.object({
 });
 
 /**
- * `sub` becomes the principal's id. Null for a token that our secret did not sign: somebody else may know it. Throws
- * Failure('unauthenticated') for one that it did and that is expired or says too little.
+ * `sub` becomes the principal's id. Null for a token that our secret did not sign, or that names no role: somebody else
+ * may know it. Throws Failure('unauthenticated') for any other that is expired or says too little.
  */
 export function createJwtVerifier(
   secret: string | null,
@@ -41,7 +41,8 @@ export function createJwtVerifier(
   return async (token) => {
     if (key === null) return null;
     const payload = await verifiedPayload(token, key, now());
-    if (payload === null) return null;
+    // A user service may share our secret and leave the role for itself to tell.
+    if (payload === null || payload.role === undefined) return null;
     const claims = Claims.safeParse(payload);
     if (!claims.success) throw refused();
     const { sub, role, name, grants } = claims.data;

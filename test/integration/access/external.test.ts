@@ -198,6 +198,19 @@ describe('the user service', () => {
     expect(await ask(theirs)).toBe(`viewer ${usersHost()}|5 introspection`);
   });
 
+  it('tells the role of a JWT that is under our secret and names none', async () => {
+    const { ask } = gate();
+    const sign = (claims: object) =>
+      new SignJWT({ sub: '7', exp: Math.floor(Date.now() / 1000) + 600, ...claims })
+        .setProtectedHeader({ alg: 'HS256' })
+        .sign(new TextEncoder().encode(JWT_SECRET));
+    const [shared, strange, ended] = [await sign({}), await sign({ role: 'root' }), await sign({ exp: 1 })];
+    for (const token of [shared, strange, ended]) await users.say(token, { user: { id: 7 }, role: 'analyst' });
+    expect(await ask(shared)).toBe(`analyst ${usersHost()}|7 introspection`);
+    expect([await ask(strange), await ask(ended)]).toEqual(['unauthenticated', 'unauthenticated']);
+    expect([await users.asked(strange), await users.asked(ended)]).toEqual([0, 0]);
+  });
+
   it('opens every door the same way, with 503 and Retry-After while it is away', async () => {
     const config = { ...stand.deps.config, FLASK_API_URL: users.url };
     const api = createApi({ ...door({ ...stand.deps, config }), operations });

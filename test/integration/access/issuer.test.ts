@@ -30,7 +30,7 @@ afterAll(() => oidc.stop());
 function gate(changes: Partial<AccessConfig> = {}) {
   let at = Date.now();
   const asked: string[] = [];
-  const http = createIdentityHttp({ timeoutMs: 2_000 });
+  const http = createIdentityHttp({ timeoutMs: 10_000 });
   const authenticator = createAuthenticator({
     db: null as unknown as Db,
     config: {
