@@ -19,6 +19,8 @@ export interface Authority {
   remove(): void;
 }
 
+/** The system's own. */
+const OPENSSL = 'openssl';
 const DAYS = '2';
 const ELLIPTIC = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
 
@@ -27,7 +29,7 @@ export function makeAuthority(title = 'Authority of a test'): Authority {
   // Servers that change their user must be able to enter.
   chmodSync(folder, 0o755);
   const path = (name: string) => join(folder, name);
-  const openssl = (...args: string[]) => execFileSync('openssl', args, { stdio: 'pipe' });
+  const openssl = (...args: string[]) => execFileSync(OPENSSL, args, { stdio: 'pipe' });
   openssl(
     ...['req', '-x509', ...ELLIPTIC, '-keyout', path('ca.key'), '-out', path('ca.pem'), '-days', DAYS],
     ...['-subj', `/CN=${title}`, '-addext', 'basicConstraints=critical,CA:TRUE', '-addext', 'keyUsage=keyCertSign'],

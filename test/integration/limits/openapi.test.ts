@@ -11,7 +11,6 @@ import { FAILURES } from '../../../src/schema/failures.ts';
 interface Responses {
   [status: string]: { headers?: Record<string, { $ref: string }>; content?: Record<string, unknown> };
 }
-// biome-ignore lint/suspicious/noExplicitAny: a document of others' shape
 const document = openApiDocument({ operations, version: '0', publicUrl: 'http://127.0.0.1:8080' }) as any;
 const responsesOf = (name: string): Responses => {
   const operation = operations.find((one) => one.name === name);
