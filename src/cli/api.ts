@@ -12,6 +12,8 @@ export interface CallOptions {
   query?: Query;
   body?: unknown;
   signal?: AbortSignal;
+  /** A repeat with the same key leads to what the first one started. */
+  idempotencyKey?: string | undefined;
 }
 
 /** An answer whose body is still to be read. */
@@ -78,13 +80,14 @@ export function createApi(target: Target, options: { version: string; signal: Ab
 
   return {
     url: target.url,
-    async call(schema, method, path, { query, body, signal } = {}) {
+    async call(schema, method, path, { query, body, signal, idempotencyKey } = {}) {
       const answer = await fetch(path + search(query), {
         method,
         headers: {
           ...base,
           accept: 'application/json',
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...(idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey }),
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         ...(signal ? { signal } : {}),

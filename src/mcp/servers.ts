@@ -14,6 +14,7 @@ import { attachTasks } from './tasks.ts';
 const INSTRUCTIONS = [
   'Long work runs as durable workflows: a tool that starts one answers at once with its workflow id.',
   'Follow it with get_workflow or wait_for_workflow rather than calling the tool again.',
+  'A pipeline run and its artifacts can be read at ostinato://runs/{run_id}.',
   'list_available_tools names everything; call_tool calls what is not in your list.',
 ].join(' ');
 /** Lists change only with a new version of the program or another role. */

@@ -78,6 +78,7 @@ const running = (changes: Partial<RunView> = {}) =>
 
 describe('the pipeline of a file', () => {
   const bodies: unknown[] = [];
+  const keys: unknown[] = [];
   const routes = (there: object[], current = pipeline()): Record<string, Handler> => ({
     ...whoami,
     [`GET ${PIPELINES}`]: answer(page(there)),
@@ -94,6 +95,7 @@ describe('the pipeline of a file', () => {
     }),
     [EXECUTE]: async (request, response) => {
       bodies.push(await readBody(request));
+      keys.push(request.headers['idempotency-key']);
       json(response, 202, started);
     },
   });
@@ -123,6 +125,7 @@ describe('the pipeline of a file', () => {
 
   test('takes input, parameters and notifications from options and files', async () => {
     bodies.length = 0;
+    keys.length = 0;
     const input = join(folder, 'input.json');
     writeFileSync(input, '{"source": "s3://b/old", "deep": {"a": 1}}');
     const target = await serve(routes([pipeline()]));
@@ -147,6 +150,8 @@ describe('the pipeline of a file', () => {
     ]);
     await runCli(['pipelines', 'run', PIPELINE_ID, ...target]);
     expect(bodies[1]).toEqual({});
+    await runCli(['pipelines', 'run', PIPELINE_ID, '--idempotency-key', 'today', ...target]);
+    expect(keys).toEqual([undefined, undefined, 'today']);
   });
 });
 
@@ -179,11 +184,14 @@ describe('--watch', () => {
         stage({ ...write, stage: 1, name: 'check', status: 'failed', error }),
       ],
     });
-    const target = await serve({ [`GET ${RUN}`]: views(failed) });
+    const target = await serve({
+      [`GET ${RUN}`]: views(failed),
+      [`GET ${PIPELINES}/${PIPELINE_ID}`]: answer(pipeline()),
+    });
     const ran = await runCli(['pipelines', 'status', RUN_ID, '--watch', ...target], { terminal: 100 });
     expect(ran.exit).toBe(1);
     expect(ran.stdout).toMatch(
-      /^failed .* 1 of 2 stages · 12\.5 s\ncheck: 12 rows break not_null of amount \[validation_failed\]\n$/,
+      /^failed {2}daily v3 {2}1 of 2 stages · 12\.5 s\ncheck: 12 rows break not_null of amount \[validation_failed\]\n$/,
     );
   });
 

@@ -13,7 +13,7 @@ import { parseValuePair, readObjectOf } from '../json-values.ts';
 import { addPaging, type PageOptions, showPages } from '../pages.ts';
 import { definitionOf, withFaults } from '../pipeline-faults.ts';
 import { readPipelineFile } from '../pipeline-file.ts';
-import { PIPELINE_HELP, PIPELINES, pipelineId, RUNS, runId } from '../pipeline-ids.ts';
+import { PIPELINE_HELP, PIPELINES, pipelineId, pipelineName, RUNS, runId } from '../pipeline-ids.ts';
 import { syncPipeline } from '../pipeline-sync.ts';
 import { showRun } from '../run-progress.ts';
 import { clean, formatBytes } from '../text.ts';
@@ -29,6 +29,7 @@ interface RunOptions {
   param?: JsonObject;
   webhook?: string;
   email?: string;
+  idempotencyKey?: string;
   watch?: boolean;
 }
 
@@ -54,6 +55,7 @@ export function addRuns(pipelines: Command, act: Act): void {
     .option('-p, --param <key=value>', 'a parameter of this run (JSON, else text); may be repeated', parseValuePair)
     .option('--webhook <address>', 'gets a signed POST when it ends or waits for an approval')
     .option('--email <address>', 'gets a mail then')
+    .option('--idempotency-key <key>', 'a repeat with the same key leads to the same run')
     .option('-w, --watch', WATCH_HELP)
     .action((target: string, options: RunOptions, command: Command) =>
       act(command, (context) => run(context, target, options)),
@@ -94,7 +96,7 @@ async function run(context: CliContext, target: string, options: RunOptions): Pr
   const body = await executionOf(options);
   const pipeline = isFile(target) ? await fromFile(context, target) : await pipelineId(context.api(), target);
   const where = `${PIPELINES}/${encodeURIComponent(pipeline)}/execute`;
-  const started = await context.api().call(RunStarted, 'POST', where, { body });
+  const started = await context.api().call(RunStarted, 'POST', where, { body, idempotencyKey: options.idempotencyKey });
   out.line('run_started', started);
   if (options.watch) return follow(context, started.run_id);
   out.say(out.style('green', 'Started'));
@@ -190,18 +192,23 @@ async function artifacts(context: CliContext, given: string, folder: string | un
 /** Shows a run until it is over, and then how it ended. */
 async function follow(context: CliContext, id: string): Promise<ExitCode> {
   const { out, signal, io } = context;
+  const api = context.api();
   let progress: ReturnType<typeof showRun> | undefined;
+  let name = '';
   try {
-    const run = await watchRun(context.api(), id, {
+    const run = await watchRun(api, id, {
       signal,
-      onView(view) {
-        progress ??= showRun(out, `pipeline ${view.pipeline_id.slice(0, 8)} v${view.version}`, io.stderr);
+      async onView(view) {
+        if (!progress) {
+          name = `${await pipelineName(api, view.pipeline_id)} v${view.version}`;
+          progress = showRun(out, name, io.stderr);
+        }
         progress.update(view);
       },
     });
     progress?.stop();
     out.line('run', run);
-    for (const line of runSummary(out, run, run.run_id)) out.say(line);
+    for (const line of runSummary(out, run, name)) out.say(line);
     return run.status === 'completed' ? EXIT.ok : EXIT.failed;
   } catch (error) {
     progress?.stop();

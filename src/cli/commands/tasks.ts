@@ -34,6 +34,7 @@ interface SubmitOptions {
   capability?: string[];
   pipeline?: string;
   stage?: number;
+  idempotencyKey?: string;
   watch?: boolean;
 }
 
@@ -94,6 +95,7 @@ function addSubmit(tasks: Command, act: Act): void {
     .option('--capability <name>', 'what an agent must have; may be repeated, or several with commas', parseWords)
     .option('--pipeline <id>', 'labels it')
     .option('--stage <n>', 'labels it; counts from 0', parseCount(0, 10_000))
+    .option('--idempotency-key <key>', 'a repeat with the same key leads to the same task')
     .option('-w, --watch', 'stay until it is over; exit code 1 when it failed')
     .action((type: string, options: SubmitOptions, command: Command) =>
       act(command, (context) => submit(context, type, options)),
@@ -144,7 +146,9 @@ async function submit(context: CliContext, type: string, options: SubmitOptions)
     stage: options.stage,
   };
   for (const [name, value] of Object.entries(fields)) if (value !== undefined) body[name] = value;
-  const accepted = await context.api().call(TaskAccepted, 'POST', PATH, { body });
+  const accepted = await context
+    .api()
+    .call(TaskAccepted, 'POST', PATH, { body, idempotencyKey: options.idempotencyKey });
   out.line('task_accepted', accepted);
   if (options.watch) return follow(context, accepted.task_id);
   out.say(out.style('green', 'Accepted'));
