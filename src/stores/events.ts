@@ -107,7 +107,8 @@ export async function readEvents(
     ),
     matched AS (SELECT * FROM scanned WHERE ${fits(options)} ORDER BY xid, seq LIMIT ${limit})
     SELECT settled.xmin, (SELECT count(*)::int FROM scanned) AS scanned,
-      EXISTS (SELECT FROM event_log WHERE xid >= (SELECT xmin FROM settled)) AS pending,
+      -- The newest row by the index: to ask for any row above xmin would read them all when there is none.
+      coalesce((SELECT xid FROM event_log ORDER BY xid DESC, seq DESC LIMIT 1) >= settled.xmin, false) AS pending,
       last.xid AS last_xid, last.seq AS last_seq, matched.*
     FROM settled
     LEFT JOIN (SELECT xid, seq FROM scanned ORDER BY xid DESC, seq DESC LIMIT 1) AS last ON true
