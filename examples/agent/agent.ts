@@ -52,7 +52,7 @@ const work = new Map<string, Work>();
 const idOf = (task: { task_id: string; attempt: number | string }) => `${task.task_id}/${task.attempt}`;
 /** What is not over before its last answer has arrived. */
 const open = new Set<Promise<unknown>>();
-const running = () => [...work.values()].filter((one) => one.status === 'running').length;
+let running = 0;
 const say = (event: string, more: Json = {}) => process.stdout.write(`${JSON.stringify({ event, ...more })}\n`);
 let self = { agent_id: '', token: '', heartbeat: 15 };
 let draining = false;
@@ -133,12 +133,16 @@ function begin(task: Task, report: boolean): { work: Work; done: Promise<void> }
   work.set(idOf(task), one);
   if (work.size > 10_000) for (const [id, old] of work) if (old.status !== 'running' && work.delete(id)) break;
   taken += 1;
+  running += 1;
   if (taken === Number(options['die-on'])) process.kill(process.pid, 'SIGKILL');
-  const done = perform(task, one, report).then(
-    (result) => void Object.assign(one, { status: 'completed', progress: 1, result }),
-    (error) =>
-      void Object.assign(one, { status: 'failed', error: error instanceof Error ? error.message : String(error) }),
-  );
+  const done = perform(task, one, report)
+    .then(
+      (result) => void Object.assign(one, { status: 'completed', progress: 1, result }),
+      (error) => void Object.assign(one, { status: 'failed', error: String(error?.message ?? error) }),
+    )
+    .finally(() => {
+      running -= 1;
+    });
   return { work: one, done };
 }
 
@@ -197,7 +201,7 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
   const answer = (status: number, body: Json) =>
     void response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
   const url = new URL(request.url ?? '/', 'http://agent');
-  if (url.pathname === '/health') return answer(200, { status: 'ok', running: running() });
+  if (url.pathname === '/health') return answer(200, { status: 'ok', running });
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
   const body = Buffer.concat(chunks).toString();
@@ -221,7 +225,7 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
   const before = work.get(idOf(task));
   if (before?.status === 'completed') return answer(200, before.result);
   if (before?.status === 'running') return answer(202, {});
-  if (draining || running() >= concurrency) return answer(503, { detail: draining ? 'Draining' : 'Busy' });
+  if (draining || running >= concurrency) return answer(503, { detail: draining ? 'Draining' : 'Busy' });
   if (options.answer === 'later') {
     answer(202, {});
     return work202(task);
@@ -269,7 +273,7 @@ async function main(): Promise<void> {
 /** No new tasks; those under way are finished and reported first. */
 async function drain(): Promise<void> {
   draining = true;
-  say('draining', { running: running() });
+  say('draining', { running });
   await api('POST', `/agents/${self.agent_id}/drain`, {}).catch(() => undefined);
   // A task may have been on its way when we said so.
   await sleep(200);

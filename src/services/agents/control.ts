@@ -11,6 +11,8 @@ import { changeableAgent } from './lookup.ts';
 import { tellLost } from './lost.ts';
 import { isAtWork, tellRoom } from './room.ts';
 
+const MOST_RESOURCES = 32;
+
 /** Notes that the agent lives and how busy it is; one that was offline is back with that. */
 export async function heartbeat(
   deps: Deps,
@@ -23,9 +25,17 @@ export async function heartbeat(
       last_heartbeat: new Date(),
       beats: true,
       current_load: beat.current_load,
-      ...(beat.resources ? { resources: JSON.stringify({ ...row.resources, ...beat.resources }) } : {}),
+      ...(beat.resources ? { resources: JSON.stringify(merged(row.resources, beat.resources)) } : {}),
     }),
   );
+}
+
+function merged(known: JsonObject, said: JsonObject): JsonObject {
+  const resources = { ...known, ...said };
+  if (Object.keys(resources).length <= MOST_RESOURCES) return resources;
+  throw new Failure('invalid_input', `resources: an agent has at most ${MOST_RESOURCES}, with those told before`, {
+    faults: [{ path: 'resources', message: `at most ${MOST_RESOURCES}, with those told before` }],
+  });
 }
 
 /** Draining: it gets no new tasks until it is activated; those that it has go on. */

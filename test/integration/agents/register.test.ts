@@ -345,6 +345,11 @@ describe('control', () => {
     // A status is told at once.
     expect(await beat(0.97)).toMatchObject({ status: 'degraded' });
     expect(await loads()).toEqual([0.31, 0.36, 0.97]);
+    const many = Object.fromEntries(Array.from({ length: 30 }, (_, n) => [`r${n}`, n]));
+    expect(await beat(0, { resources: many })).toMatchObject({
+      code: 'invalid_input',
+      faults: [{ path: 'resources' }],
+    });
     for (const current_load of [-0.1, 1.1, Number.NaN, 'much']) {
       expect(await beat(current_load as number)).toMatchObject({ code: 'invalid_input' });
     }
