@@ -1,6 +1,7 @@
 /** What a pipeline is made of, as callers write it: stages, their dependencies, and how an execution is asked for. */
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: how templates of pipelines are written
 import { z } from 'zod';
+import { isStorable } from './json.ts';
 import { EXECUTORS, STAGE_TYPES } from './names.ts';
 
 /** Most stages of a pipeline, items of one `for_each`, and bytes of a definition as JSON. */
@@ -13,7 +14,10 @@ export const MAX_RUN_INPUT_BYTES = 256 * 1024;
 export const APPROVAL_SECONDS = 7 * 86_400;
 const MAX_APPROVAL_SECONDS = 90 * 86_400;
 
-const JsonObjectShape = z.record(z.string().max(200), z.json());
+export const STORABLE = { message: 'must hold neither NUL characters nor lone surrogates' };
+/** Ids as we make them; anything else is nobody's. */
+export const PipelineId = z.string().regex(/^[A-Za-z0-9_-]{1,100}$/, 'must be an id that we gave');
+const JsonObjectShape = z.record(z.string().max(200), z.json()).refine(isStorable, STORABLE);
 export const StageName = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}$/, 'must be 1 to 100 letters, digits, spaces, dots, dashes or underscores');
@@ -77,6 +81,7 @@ export const Notification = z.strictObject({
   webhook: z
     .url({ protocol: /^https?$/ })
     .max(2_000)
+    .refine(isStorable, STORABLE)
     .optional()
     .describe('gets a signed POST when the run ends or waits for an approval'),
   email: z.email().max(320).optional(),
@@ -84,6 +89,7 @@ export const Notification = z.strictObject({
     .string()
     .min(1)
     .max(200)
+    .refine(isStorable, STORABLE)
     .optional()
     .describe('name of an outgoing credential that calls to the webhook carry'),
 });

@@ -2,7 +2,9 @@
 import { z } from 'zod';
 import { visibleOwners } from '../../schema/access.ts';
 import { PageQuery, pageOf } from '../../schema/files.ts';
+import { isStorable } from '../../schema/json.ts';
 import { ApprovalView } from '../../schema/pipeline-views.ts';
+import { PipelineId, STORABLE } from '../../schema/pipelines.ts';
 import { decideApproval } from '../../services/pipelines/control.ts';
 import { grantedIds, visibleApproval } from '../../services/pipelines/lookup.ts';
 import { approvalView } from '../../services/pipelines/views.ts';
@@ -16,7 +18,7 @@ const list = defineOperation({
   permission: 'pipelines:read',
   input: z.object({
     status: ApprovalView.shape.status.optional(),
-    run_id: z.string().max(200).optional(),
+    run_id: PipelineId.optional(),
     ...PageQuery,
   }),
   output: pageOf(ApprovalView),
@@ -39,9 +41,9 @@ const decide = defineOperation({
   room: 'pipelines',
   permission: 'approvals:decide',
   input: z.object({
-    approval_id: z.string().min(1).max(200),
+    approval_id: PipelineId,
     decision: z.enum(['approve', 'reject']),
-    comment: z.string().max(2_000).nullish(),
+    comment: z.string().max(2_000).refine(isStorable, STORABLE).nullish(),
   }),
   output: ApprovalView,
   http: { method: 'post', path: '/api/v1/approvals/{approval_id}/decide', tag: 'approvals' },

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { visibleOwners } from '../../schema/access.ts';
 import { PageQuery, pageOf } from '../../schema/files.ts';
 import { NOTIFICATION_STATUSES, NotificationView } from '../../schema/notifications.ts';
+import { PipelineId } from '../../schema/pipelines.ts';
 import { changeableNotification, notificationView, replayNotification } from '../../services/notifications/replay.ts';
 import { webhookSecret } from '../../services/notifications/secret.ts';
 import { listNotifications } from '../../stores/notifications.ts';
@@ -15,7 +16,7 @@ const list = defineOperation({
   permission: 'pipelines:read',
   input: z.object({
     status: z.enum(NOTIFICATION_STATUSES).optional(),
-    run_id: z.string().max(200).optional(),
+    run_id: PipelineId.optional(),
     ...PageQuery,
   }),
   output: pageOf(NotificationView),
@@ -33,7 +34,7 @@ const replay = defineOperation({
   summary: 'Deliver a notification again, under the same webhook-id',
   room: 'pipelines',
   permission: 'pipelines:write',
-  input: z.object({ notification_id: z.string().min(1).max(200) }),
+  input: z.object({ notification_id: PipelineId }),
   output: NotificationView,
   http: {
     method: 'post',

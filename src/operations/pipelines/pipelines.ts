@@ -6,7 +6,7 @@ import { visibleOwners } from '../../schema/access.ts';
 import { Failure } from '../../schema/failures.ts';
 import { PageQuery, pageOf } from '../../schema/files.ts';
 import { PipelineChecked, PipelineCreated, PipelineSummary, PipelineView } from '../../schema/pipeline-views.ts';
-import { PipelineDefinition } from '../../schema/pipelines.ts';
+import { PipelineDefinition, PipelineId } from '../../schema/pipelines.ts';
 import { checkedDefinition, definitionFaults } from '../../services/pipelines/check.ts';
 import { changeablePipeline, grantedIds, visiblePipeline } from '../../services/pipelines/lookup.ts';
 import { pipelineLinks, pipelineSummary } from '../../services/pipelines/views.ts';
@@ -28,7 +28,7 @@ const Draft = z.looseObject({
     .optional()
     .meta({ type: 'array', items: { type: 'object' }, description: '{from, to}: indexes of stages, from 0' }),
 });
-export const PipelineRef = z.object({ pipeline_id: z.string().min(1).max(200).describe('id of the pipeline') });
+export const PipelineRef = z.object({ pipeline_id: PipelineId.describe('id of the pipeline') });
 
 /** `operates`: whether a stage can run the operation of this name. */
 export function definitionOperations(operates: (name: string) => boolean): AnyOperation[] {

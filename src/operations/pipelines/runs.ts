@@ -5,7 +5,7 @@ import { visibleOwners } from '../../schema/access.ts';
 import { PageQuery, pageOf } from '../../schema/files.ts';
 import { PIPELINE_RUN_STATUSES } from '../../schema/names.ts';
 import { RunStarted, RunSummary, RunView } from '../../schema/pipeline-views.ts';
-import { Execution } from '../../schema/pipelines.ts';
+import { Execution, PipelineId } from '../../schema/pipelines.ts';
 import type { Principal } from '../../schema/principal.ts';
 import { pauseRun, resumeRun, retryRun, stopRun } from '../../services/pipelines/control.ts';
 import { executePipeline } from '../../services/pipelines/execute.ts';
@@ -15,7 +15,7 @@ import { listPipelineRuns, type PipelineRunRow } from '../../stores/pipeline-run
 import { type AnyOperation, defineOperation } from '../contract.ts';
 import { PipelineRef } from './pipelines.ts';
 
-export const RunIdRef = z.object({ run_id: z.string().min(1).max(200).describe('id of the run') });
+export const RunIdRef = z.object({ run_id: PipelineId.describe('id of the run') });
 const Filters = { status: z.enum(PIPELINE_RUN_STATUSES).optional(), ...PageQuery };
 
 function started(deps: Deps, row: PipelineRunRow): z.input<typeof RunStarted> {

@@ -20,7 +20,7 @@ export interface Stand {
   call(principal: Principal, name: string, input?: object, idempotencyKey?: string): Promise<any>;
   /** Creates and executes; resolves with the run's id. */
   execute(principal: Principal, pipeline: object, execution?: object): Promise<string>;
-  /** The run once `holds` is true of it. Rejects after a minute, with the run as it last was. */
+  /** The run once `holds` is true of it. Rejects after 45 s, with the run as it last was. */
   until(runId: string, holds: (run: any) => boolean): Promise<any>;
   /** The run once it is over. */
   over(runId: string): Promise<any>;
@@ -72,7 +72,7 @@ export async function openStand(
     return invoke(deps, operation, { ...invocation, idempotencyKey: idempotencyKey ?? null }, input);
   };
   const until: Stand['until'] = async (runId, holds) => {
-    const end = Date.now() + 60_000;
+    const end = Date.now() + 45_000;
     for (;;) {
       const run = await call(ADMIN, 'runs.get', { run_id: runId });
       if (holds(run)) return run;

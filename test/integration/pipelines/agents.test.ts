@@ -1,0 +1,102 @@
+/** Stages that agents do: as one task, and as tasks over batches of rows. The agents pull. */
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { caller, openStand, pipeline, type Stand } from './stand.ts';
+
+const ana = caller('developer', { id: 'ana' });
+let stand: Stand;
+const stop = new AbortController();
+const working: Promise<void>[] = [];
+const seen: any[] = [];
+
+/** An agent that claims what there is and answers with `answer`, until the tests are over. */
+async function agent(capability: string, answer: (task: any) => object | null): Promise<void> {
+  const { agent_id } = await stand.call(ana, 'agents.register', {
+    name: `${capability}-${randomUUID()}`,
+    capabilities: [capability],
+    max_concurrency: 4,
+  });
+  const self = caller('agent', { id: agent_id });
+  const work = async () => {
+    while (!stop.signal.aborted) {
+      const { tasks } = await stand.call(self, 'agents.claim', { agent_id, max: 4, wait_seconds: 0.2 });
+      for (const task of tasks) {
+        seen.push(task);
+        const result = answer(task);
+        const report = { task_id: task.task_id, attempt: task.attempt };
+        if (result) await stand.call(self, 'tasks.complete', { ...report, result });
+        else await stand.call(self, 'tasks.fail', { ...report, error: { message: 'no such thing' } });
+      }
+    }
+  };
+  working.push(work());
+}
+
+beforeAll(async () => {
+  stand = await openStand();
+  await agent('rate', ({ payload }) => {
+    if (payload.batch) return { rows: payload.batch.rows.map(({ n }: any) => ({ n, square: n * n })) };
+    return payload.config.fail ? null : { rated: payload.inputs.length, of: payload.config.of ?? null };
+  });
+}, 120_000);
+afterAll(async () => {
+  stop.abort();
+  await Promise.allSettled(working);
+  await stand?.close();
+});
+
+const load = { name: 'load', type: 'data-ingestion', config: { rows: Array.from({ length: 25 }, (_, n) => ({ n })) } };
+
+test('a stage for an agent is a task of the run, and its answer is the stage’s output', async () => {
+  const rate = { name: 'rate', type: 'analysis', executor: 'agent', capabilities: ['rate'], config: { of: 'x' } };
+  const run = await stand.over(
+    await stand.execute(
+      ana,
+      pipeline([load, rate, { name: 'after', type: 'analysis', when: 'stages.rate.output.rated == 1' }]),
+    ),
+  );
+  expect(run.error).toBeNull();
+  expect(run.stages[1]).toMatchObject({ status: 'completed', attempt: 1, summary: { rated: 1, of: 'x' } });
+  expect(run.stages[2].status).toBe('completed');
+  const task = await stand.call(ana, 'tasks.get', { task_id: run.stages[1].task_id });
+  expect(task).toMatchObject({ status: 'completed', pipeline_id: run.pipeline_id, stage: 1 });
+});
+
+test('auto goes to an agent that fits, and is done here when none does', async () => {
+  const auto = (capability: string) => ({ name: capability, type: 'analysis', capabilities: [capability], config: {} });
+  const run = await stand.over(await stand.execute(ana, pipeline([load, auto('rate'), auto('nobody')])));
+  expect(run.error).toBeNull();
+  expect(run.stages[1].task_id).not.toBeNull();
+  expect(run.stages[2].task_id).toBeNull();
+});
+
+test('what an agent fails with fails the stage, after its own tries', async () => {
+  const rate = { name: 'rate', type: 'analysis', executor: 'agent', capabilities: ['rate'], config: { fail: true } };
+  const retry = { max_attempts: 2, backoff_seconds: 0 };
+  const run = await stand.over(await stand.execute(ana, pipeline([{ ...rate, retry }])));
+  expect(run.error).toMatchObject({ detail: expect.stringContaining('no such thing') });
+  expect(run.stages[0]).toMatchObject({ status: 'failed', attempt: 2 });
+});
+
+test('rows go to agents in batches and come back as one table', async () => {
+  seen.length = 0;
+  const rate = {
+    name: 'rate',
+    type: 'processing',
+    config: { batch_size: 10, parallel_workers: 2, agent: { capabilities: ['rate'] } },
+  };
+  const check = {
+    name: 'check',
+    type: 'transformation',
+    config: { sql: 'SELECT sum(square) AS total FROM input HAVING total = 4900' },
+  };
+  const run = await stand.over(await stand.execute(ana, pipeline([load, rate, check])));
+  expect(run.error).toBeNull();
+  expect(run.stages[1]).toMatchObject({
+    status: 'completed',
+    dataset: { rows: 25, columns: 2 },
+    summary: { batches: 3 },
+  });
+  expect(run.stages[2].dataset.rows).toBe(1);
+  expect(seen.map(({ payload }) => payload.batch.rows.length).toSorted()).toEqual([10, 10, 5]);
+});
