@@ -96,6 +96,16 @@ describe('lines', () => {
   });
 });
 
+test('one row is one row, and what waits says why', () => {
+  const stages = [
+    stage({ stage: 0, name: 'a', status: 'completed', dataset: { rows: 1, bytes: 1, sha256: 'a', columns: 1 } }),
+    stage({ stage: 1, name: 'b', status: 'waiting', reason: 'waits for an approval' }),
+  ];
+  const [, one, two] = stageLines(output(false), runView({ stages }), 'daily', { columns: 100, rows: 30 }, NOW);
+  expect(one).toMatch(/ 1 row$/);
+  expect(two).toMatch(/ 0% {2}waits for an approval$/);
+});
+
 describe('drawing', () => {
   function screen(columns: number, rows: number) {
     const written: string[] = [];

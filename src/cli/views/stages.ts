@@ -61,16 +61,21 @@ function stageLine(out: Output, stage: Stage, width: { name: number; columns: nu
 
 function factsOf(stage: Stage, now: number): string[] {
   const facts: string[] = [];
-  // Of these three the bar tells enough.
-  if (!['pending', 'running', 'completed'].includes(stage.status)) facts.push(stage.status);
+  const why = stage.error?.detail ?? stage.reason;
+  // Of these three the bar tells enough; why one waits says that it does.
+  const told = ['pending', 'running', 'completed'].includes(stage.status) || (stage.status === 'waiting' && why);
+  if (!told) facts.push(stage.status);
   if (stage.attempt > 1) facts.push(`try ${stage.attempt}`);
   const took = stageMs(stage, now);
   if (took !== null) facts.push(formatDuration(took));
   if (stage.items) facts.push(`${stage.items.by_status.completed ?? 0}/${stage.items.total} items`);
-  if (stage.dataset) facts.push(`${stage.dataset.rows.toLocaleString('en')} rows`);
-  const why = stage.error?.detail ?? stage.reason;
+  if (stage.dataset) facts.push(rowsText(stage.dataset.rows));
   if (why) facts.push(clean(why));
   return facts;
+}
+
+function rowsText(rows: number): string {
+  return `${rows.toLocaleString('en')} ${rows === 1 ? 'row' : 'rows'}`;
 }
 
 function stageMs(stage: Stage, now: number): number | null {

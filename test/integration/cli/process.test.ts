@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { RUN_ID, runView } from '../../cli/control-views.ts';
 import {
   accepted,
   type FakeApi,
@@ -108,6 +109,22 @@ test('SIGINT during an upload ends with 130, SIGTERM with 143', async () => {
     expect(ran.stderr).toMatch(/Interrupted: the upload was not finished/);
     await api?.close();
   }
+});
+
+test('SIGINT while a run is watched ends with 130 and leaves it going', async () => {
+  let child: ChildProcess | undefined;
+  child = await start(['pipelines', 'status', RUN_ID, '--watch'], {
+    'GET /api/v1/events': (_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders();
+      child?.kill('SIGINT');
+    },
+    [`GET /api/v1/pipeline-runs/${RUN_ID}`]: (_request, response) =>
+      json(response, 200, runView({ status: 'running', completed_at: null })),
+  });
+  const ran = await finish(child);
+  expect(ran.exit).toBe(130);
+  expect(ran.stderr).toContain('the run goes on without this command');
+  expect(api?.requests.every((request) => request.startsWith('GET '))).toBe(true);
 });
 
 test('a reader that has seen enough is no error', async () => {
