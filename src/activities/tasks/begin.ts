@@ -12,6 +12,9 @@ import { uuidV5 } from '../../stores/ids.ts';
 import { admit } from '../../stores/task-queue.ts';
 import { markRunning, readTurn, renewLease, reportProgress, requeue, type Turn } from '../../stores/task-turns.ts';
 
+/** A call that ends so close to the end of its time has run out of it: timers may be early by a little. */
+const CLOSE_MS = 20;
+
 /**
  * Takes the attempt as far as it goes by itself: into the queue, out of it when there is a slot and an agent, and to
  * that agent. An agent that answers at once ends the attempt right here. Repeated after a crash it calls the agent
@@ -59,6 +62,7 @@ async function call(deps: Deps, step: TaskStep, turn: Turn, signal: AbortSignal)
   if (turn.left_ms <= 0)
     return { kind: 'over', next: await settleAttempt(deps, step, { ending: { kind: 'timeout' } }) };
   const timeoutMs = Math.ceil(turn.left_ms);
+  const until = performance.now() + timeoutMs;
   // Side by side: the agent need not wait until it is written down that it was called.
   const running = markRunning(deps.db, turn, `agent ${turn.agent_name ?? turn.agent_id}`);
   running.catch(() => {});
@@ -71,7 +75,7 @@ async function call(deps: Deps, step: TaskStep, turn: Turn, signal: AbortSignal)
   } catch (error) {
     await running;
     if (signal.aborted || !(error instanceof Failure)) throw error;
-    return failed(deps, step, turn, error);
+    return failed(deps, step, error, performance.now() >= until - CLOSE_MS);
   }
   await running;
   if (result === null) {
@@ -169,9 +173,8 @@ function faultOf(result: JsonObject): string | null {
   return bytes > MAX_TASK_JSON ? `The result has ${bytes} bytes as JSON; ${MAX_TASK_JSON} are allowed` : null;
 }
 
-async function failed(deps: Deps, step: TaskStep, turn: Turn, failure: Failure): Promise<TaskTurn> {
-  const left = (await readTurn(deps.db, step))?.left_ms ?? turn.left_ms;
-  if (left <= 0) return { kind: 'over', next: await settleAttempt(deps, step, { ending: { kind: 'timeout' } }) };
+async function failed(deps: Deps, step: TaskStep, failure: Failure, late: boolean): Promise<TaskTurn> {
+  if (late) return { kind: 'over', next: await settleAttempt(deps, step, { ending: { kind: 'timeout' } }) };
   if (failure.code === 'agent_unreachable') return lost(deps, step, failure.message);
   const error = { code: failure.code, detail: failure.message };
   // Another agent may be able to: only what is wrong with the task itself is final.

@@ -22,6 +22,9 @@ async function push(...handlers: Parameters<typeof pushAgent>): Promise<PushAgen
   return agent;
 }
 
+/** The engine closes a workflow a moment after its row. */
+const engineStatus = async (id: string) => (await stand.deps.temporal.workflow.getHandle(id).describe()).status.name;
+
 test('a task of seed 001 goes to an agent that answers at once', async () => {
   const remote = await push((task) => ({ status: 200, body: { rows: task.payload.rows } }));
   const agent = await stand.agent({ name: 'a1', capabilities: ['data-processing'], endpoints: remote.endpoints });
@@ -65,8 +68,7 @@ test('a task of seed 001 goes to an agent that answers at once', async () => {
   });
   expect(view.logs[0]).toMatchObject({ level: 'info', message: expect.stringContaining('Task started') });
   expect(remote.tasks).toHaveLength(1);
-  const run = await stand.deps.temporal.workflow.getHandle(body.workflow_id).describe();
-  expect(run.status.name).toBe('COMPLETED');
+  await expect.poll(() => engineStatus(body.workflow_id)).toBe('COMPLETED');
 });
 
 test('an agent that answers 202 calls back, and only its first word counts', async () => {
@@ -98,4 +100,197 @@ test('an agent that pulls waits for its task and completes it', async () => {
   const done = await agent.call('POST', `/api/v1/tasks/${id}/complete`, { attempt: 1, result: { ok: true } });
   expect(done.body).toEqual({ task_id: id, accepted: true, status: 'completed' });
   expect((await stand.untilStatus(caller, id, 'completed')).result).toEqual({ ok: true });
+});
+
+test('a failed attempt goes to another agent, after a second', async () => {
+  const broken = await push(() => ({ status: 422, body: { detail: 'cannot read this' } }));
+  const good = await push(() => ({ status: 200, body: { ok: true } }));
+  const first = await stand.agent({ name: 'r1', capabilities: ['processing'], endpoints: broken.endpoints });
+  const id = await stand.submit(caller, { executor: 'agent', retry_count: 1 });
+  await stand.untilStatus(caller, id, 'retrying');
+  const second = await stand.agent({ name: 'r2', capabilities: ['processing'], endpoints: good.endpoints });
+  const detail = await stand.untilStatus(caller, id, 'completed');
+  expect(detail.attempts).toMatchObject([
+    {
+      agent_id: first.id,
+      status: 'failed',
+      error: { code: 'agent_failed', detail: expect.stringContaining('cannot read this') },
+    },
+    { agent_id: second.id, status: 'completed' },
+  ]);
+  const [one, two] = detail.attempts;
+  expect(Date.parse(two.started_at) - Date.parse(one.ended_at)).toBeGreaterThanOrEqual(1_000);
+});
+
+test('an agent that cannot be reached costs no retry', async () => {
+  const gone = await pushAgent(() => ({ status: 200 }));
+  const good = await push(() => ({ status: 200, body: {} }));
+  const dead = await stand.agent({ name: 'u1', capabilities: ['processing'], endpoints: gone.endpoints });
+  await gone.close();
+  const busy = await stand.agent({ name: 'u2', capabilities: ['processing'], endpoints: good.endpoints });
+  await busy.call('POST', `/api/v1/agents/${busy.id}/heartbeat`, { current_load: 0.9 });
+  const id = await stand.submit(caller, { executor: 'agent', retry_count: 0 });
+  const detail = await stand.untilStatus(caller, id, 'completed');
+  expect(detail).toMatchObject({ lost: 1, attempts: [{ agent_id: dead.id, status: 'lost' }, { status: 'completed' }] });
+});
+
+test('an attempt that takes too long times out and has failed', async () => {
+  const slow = await push(() => new Promise(() => {}));
+  await stand.agent({ name: 's1', capabilities: ['processing'], endpoints: slow.endpoints });
+  const id = await stand.submit(caller, { timeout: 1, retry_count: 0 });
+  const detail = await stand.untilStatus(caller, id, 'failed');
+  expect(detail).toMatchObject({ error: { code: 'timeout' }, attempts: [{ status: 'timed_out' }] });
+  await expect.poll(() => engineStatus(id)).toBe('FAILED');
+  const { body } = await caller.call('GET', `/api/v1/workflows/${id}`);
+  expect(body).toMatchObject({ status: 'failed', error: { code: 'timeout' } });
+});
+
+test('an agent that called back with its own failure is asked again when it is the only one', async () => {
+  let calls = 0;
+  const remote = await push(() => (++calls === 1 ? { status: 422 } : { status: 200, body: { calls } }));
+  await stand.agent({ name: 'o1', capabilities: ['processing'], endpoints: remote.endpoints });
+  const id = await stand.submit(caller, {});
+  expect((await stand.untilStatus(caller, id, 'completed')).result).toEqual({ calls: 2 });
+});
+
+test('cancelled while it waits, it never reaches an agent', async () => {
+  const id = await stand.submit(caller, { executor: 'agent', capabilities: ['nobody-has-it'] });
+  const waiting = (await caller.call('GET', `/api/v1/tasks/${id}`)).body;
+  expect(waiting.logs.at(-1).message).toMatch(/^Waiting: place 1 of 1$/);
+  expect((await caller.call('POST', `/api/v1/tasks/${id}/cancel`)).status).toBe(202);
+  const detail = await stand.untilStatus(caller, id, 'cancelled');
+  expect(detail).toMatchObject({ attempts: [], queue_position: null, error: null });
+  expect((await caller.call('POST', `/api/v1/tasks/${id}/cancel`)).status).toBe(202);
+  await expect.poll(() => engineStatus(id)).toBe('CANCELLED');
+});
+
+test('cancelled while an agent works, the agent is told and its last word is ignored', async () => {
+  const remote = await push(() => ({ status: 202 }));
+  const agent = await stand.agent({ name: 'c1', capabilities: ['processing'], endpoints: remote.endpoints });
+  const id = await stand.submit(caller, {});
+  await stand.until(caller, id, ({ status }) => status === 'running' && remote.tasks.length === 1);
+  await caller.call('POST', `/api/v1/tasks/${id}/cancel`);
+  await stand.untilStatus(caller, id, 'cancelled');
+  await expect.poll(() => remote.withdrawn).toEqual([`?task_id=${id}&attempt=1`]);
+  const late = await agent.call('POST', `/api/v1/tasks/${id}/complete`, { attempt: 1, result: {} });
+  expect(late.body).toEqual({ task_id: id, accepted: false, status: 'cancelled' });
+});
+
+test('cancelled during a call that does not end, it ends at once', async () => {
+  const remote = await push(() => new Promise(() => {}));
+  await stand.agent({ name: 'c2', capabilities: ['processing'], endpoints: remote.endpoints });
+  const id = await stand.submit(caller, {});
+  await expect.poll(() => remote.tasks.length).toBe(1);
+  await caller.call('POST', `/api/v1/tasks/${id}/cancel`);
+  const detail = await stand.untilStatus(caller, id, 'cancelled');
+  expect(detail.attempts).toMatchObject([{ status: 'cancelled' }]);
+});
+
+test('a failed task can be tried again by hand, under another workflow; a completed one cannot', async () => {
+  let fail = true;
+  const remote = await push(() => (fail ? { status: 422 } : { status: 200, body: {} }));
+  await stand.agent({ name: 'h1', capabilities: ['processing'], endpoints: remote.endpoints });
+  const id = await stand.submit(caller, { retry_count: 0 });
+  await stand.untilStatus(caller, id, 'failed');
+  fail = false;
+  const retried = await caller.call('POST', `/api/v1/tasks/${id}/retry`);
+  expect(retried.status).toBe(202);
+  const detail = await stand.untilStatus(caller, id, 'completed');
+  expect(detail).toMatchObject({
+    workflow_id: `${id}~2`,
+    attempt: 2,
+    attempts: [{ status: 'failed' }, { status: 'completed' }],
+  });
+  expect((await caller.call('POST', `/api/v1/tasks/${id}/retry`)).status).toBe(409);
+  expect((await caller.call('POST', `/api/v1/tasks/${id}/cancel`)).status).toBe(409);
+});
+
+test('an agent that falls silent is asked, and its task moves on when it knows nothing', async () => {
+  const remote = await push(
+    () => ({ status: 202 }),
+    () => ({ status: 404 }),
+  );
+  const good = await stand.agent({ name: 'q2', capabilities: ['other'] });
+  const bad = await stand.agent({ name: 'q1', capabilities: ['processing'], endpoints: remote.endpoints });
+  const id = await stand.submit(caller, {});
+  await stand.until(caller, id, ({ status }) => status === 'running' && remote.tasks.length === 1);
+  await stand.deps.db
+    .updateTable('agents')
+    .set({ capabilities: ['processing'] })
+    .where('agent_id', '=', good.id)
+    .execute();
+  // The lease, run out early: the workflow is told that the agent is gone, as the monitor would.
+  await stand.deps.temporal.workflow.getHandle(id).signal('agentLost', { attempt: 1 });
+  const [task] = await good.claim({ wait_seconds: 20 });
+  expect(task).toMatchObject({ task_id: id, attempt: 2 });
+  await good.call('POST', `/api/v1/tasks/${id}/complete`, { attempt: 2, result: {} });
+  expect((await stand.untilStatus(caller, id, 'completed')).attempts).toMatchObject([
+    { agent_id: bad.id, status: 'lost' },
+    { agent_id: good.id, status: 'completed' },
+  ]);
+});
+
+test('an idempotency key leads to the same task, and not with another body', async () => {
+  const key = { 'idempotency-key': 'once' };
+  const body = { type: 'analysis', executor: 'agent', capabilities: ['nobody-has-it'], payload: { n: 1 } };
+  const [first, second] = await Promise.all([1, 2].map(() => caller.call('POST', '/api/v1/tasks', body, key)));
+  expect(first?.status).toBe(202);
+  expect(second?.body.task_id).toBe(first?.body.task_id);
+  const other = await caller.call('POST', '/api/v1/tasks', { ...body, payload: { n: 2 } }, key);
+  expect(other).toMatchObject({ status: 409, body: { code: 'idempotency_mismatch' } });
+});
+
+test.each([
+  ['too large a payload', { payload: { text: 'x'.repeat(300_000) } }, 413],
+  ['a NUL in the payload', { payload: { text: '\0' } }, 400],
+  ['an unknown type', { type: 'cooking' }, 400],
+  ['a timeout over TASK_TIMEOUT', { timeout: 3_601 }, 400],
+  ['too many retries', { retry_count: 21 }, 400],
+  ['a pipeline that is not there', { pipeline_id: 'pipeline-123' }, 404],
+  ['a negative stage', { stage: -1 }, 400],
+])('%s is refused', async (_what, task, status) => {
+  expect((await caller.call('POST', '/api/v1/tasks', { type: 'processing', ...task })).status).toBe(status);
+});
+
+test('others do not see a task, unless they were granted it', async () => {
+  const id = await stand.submit(caller, { executor: 'agent', capabilities: ['nobody-has-it'] });
+  const stranger = await stand.caller('analyst');
+  const reader = await stand.caller('analyst', [{ resource: `task:${id}`, access: 'read' }]);
+  const writer = await stand.caller('analyst', [{ resource: `task:${id}`, access: 'write' }]);
+  const operator = await stand.caller('operator');
+  const see = async (who: Caller) => (await who.call('GET', `/api/v1/tasks/${id}`)).status;
+  expect(await Promise.all([stranger, reader, writer, operator, caller].map(see))).toEqual([404, 200, 200, 200, 200]);
+  const cancel = async (who: Caller) => (await who.call('POST', `/api/v1/tasks/${id}/cancel`)).status;
+  expect([await cancel(stranger), await cancel(reader), await cancel(writer)]).toEqual([404, 403, 202]);
+  const ids = async (who: Caller, query = '') =>
+    (await who.call('GET', `/api/v1/tasks?limit=200${query}`)).body.items.map((item: any) => item.task_id);
+  expect(await ids(stranger)).toEqual([]);
+  expect(await ids(reader)).toEqual([id]);
+  expect(await ids(operator, `&owner=${caller.id}`)).toContain(id);
+  expect(await ids(operator, '&owner=nobody')).toEqual([]);
+});
+
+test('lists filter and page', async () => {
+  const mine = await stand.caller('analyst');
+  const ids: string[] = [];
+  for (let n = 0; n < 5; n++) {
+    ids.push(
+      await stand.submit(mine, {
+        type: n % 2 ? 'analysis' : 'output',
+        executor: 'agent',
+        capabilities: ['nobody-has-it'],
+      }),
+    );
+  }
+  const seen: string[] = [];
+  let cursor = '';
+  do {
+    const { body } = await mine.call('GET', `/api/v1/tasks?limit=2${cursor}`);
+    seen.push(...body.items.map((item: any) => item.task_id));
+    expect(body.items.every((item: any) => item.queue_position >= 1)).toBe(true);
+    cursor = body.next_cursor ? `&cursor=${body.next_cursor}` : '';
+  } while (cursor);
+  expect(seen).toEqual([...ids].reverse());
+  const { body } = await mine.call('GET', '/api/v1/tasks?type=analysis&status=pending');
+  expect(body.items).toHaveLength(2);
 });
