@@ -45,8 +45,13 @@ export async function callTool(
   const signal = options.signal ? AbortSignal.any([timeout, options.signal]) : timeout;
   // What ends the call must not end the farewell.
   let within = signal;
+  let unproven = false;
   const transport = new StreamableHTTPClientTransport(new URL(target.url), {
-    fetch: guardedFetch(egress, () => within, options.timeoutMs),
+    fetch: async (url, init) => {
+      const response = await guardedFetch(egress, within, options.timeoutMs)(url, init);
+      unproven ||= response.status === 401;
+      return response;
+    },
     requestInit: { headers: target.headers },
     // A cut connection is a failed call; the task's own retries take it from there.
     reconnectionOptions: {
@@ -79,6 +84,7 @@ export async function callTool(
     return { content: result.content ?? [] };
   } catch (error) {
     if (options.signal?.aborted) throw options.signal.reason;
+    if (unproven) throw new Failure('agent_failed', `${host} answered 401`, { cause: { status: 401 } });
     throw explain(error, host, timeout);
   } finally {
     within = AbortSignal.timeout(GOODBYE_MS);
@@ -97,9 +103,9 @@ async function sayGoodbye(client: Client, transport: StreamableHTTPClientTranspo
 }
 
 /** `fetch` as the SDK wants it, through the guard; bodies come as they are read, bounded in size and time. */
-function guardedFetch(egress: Egress, within: () => AbortSignal, timeoutMs: number): FetchLike {
+function guardedFetch(egress: Egress, within: AbortSignal, timeoutMs: number): FetchLike {
   return async (url, init = {}) => {
-    const own = init.signal ? AbortSignal.any([within(), init.signal]) : within();
+    const own = init.signal ? AbortSignal.any([within, init.signal]) : within;
     const { body, status, headers } = await egress.stream(String(url), {
       method: (init.method ?? 'GET') as 'GET',
       headers: Object.fromEntries(new Headers(init.headers)),

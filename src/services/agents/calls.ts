@@ -90,8 +90,7 @@ export async function callMcpAgent(
   call: ToolCall,
   options: ToolCallOptions,
 ): Promise<Awaited<ReturnType<typeof callTool>>> {
-  const { url, headers } = await targetOf(deps, agent, 'mcp');
-  return callTool(deps.egress, { url, headers }, call, options);
+  return proven(deps, agent, 'mcp', (target) => callTool(deps.egress, target, call, options));
 }
 
 /** With the owner's credential; one that is refused with 401 is asked for anew, once. */

@@ -109,6 +109,7 @@ describe('what only claims to be an MCP server', () => {
 
   const json = { 'content-type': 'application/json' };
   const hostile: [string, RequestListener][] = [
+    ['answers 401', (_request, response) => response.writeHead(401, { 'www-authenticate': 'Bearer' }).end()],
     ['answers 404', (_request, response) => response.writeHead(404).end()],
     ['answers 500 with much', (_request, response) => response.writeHead(500).end(Buffer.alloc(10_000_000, 'x'))],
     ['sends HTML', (_request, response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<html>')],
@@ -132,13 +133,14 @@ describe('what only claims to be an MCP server', () => {
     ['hangs up', (request) => request.socket.destroy()],
     ['redirects', (_request, response) => response.writeHead(307, { location: 'http://169.254.169.254/' }).end()],
   ];
-  test.each(hostile)('%s', async (_name, behave) => {
+  test.each(hostile)('%s', async (name, behave) => {
     listener = behave;
     const { port } = server.address() as AddressInfo;
     const refused = call(`http://127.0.0.1:${port}/mcp`, 'count_words', {}, { timeoutMs: 700 });
     await expect(refused).rejects.toMatchObject({
       name: 'Failure',
       code: expect.stringMatching(/^(agent_unreachable|agent_failed|egress_denied)$/),
+      ...(name === 'answers 401' ? { cause: { status: 401 } } : {}),
     });
   });
 });
