@@ -1,11 +1,12 @@
 /** Who sees which event: roles, owners and grants, the same over WebSocket, over SSE, from memory and from the database. */
 import { randomUUID } from 'node:crypto';
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LIVE_TYPES, type LiveFilters } from '../../../src/schema/live.ts';
 import { EVENT_NAMES, type Role } from '../../../src/schema/names.ts';
 import { fitsView, toEventFilter } from '../../../src/services/events/view.ts';
 import { BEGINNING } from '../../../src/stores/event-position.ts';
-import { type EventFilter, readEvents } from '../../../src/stores/events.ts';
+import { type EventFilter, eventHead, findGap, positionBack, readEvents } from '../../../src/stores/events.ts';
 import { makeKey, openStand, type Stand } from '../api/stand.ts';
 import { readStream } from './sse.ts';
 import { connect, type LiveServer, startServer, write } from './stage.ts';
@@ -147,6 +148,33 @@ describe('filters', () => {
 });
 
 describe('pages', () => {
+  it('are found by the index, however long the log is and wherever they begin', async () => {
+    const { db } = stand.deps;
+    await sql`
+      INSERT INTO event_log (event_id, name, owner, resource, data)
+      SELECT gen_random_uuid(), 'query.executed', 'long', 'file:' || n, '{}' FROM generate_series(1, 20000) AS n
+    `.execute(db);
+    await sql`ANALYZE event_log`.execute(db);
+    const head = await eventHead(db);
+    await db.connection().execute(async (one) => {
+      const scans = async () => {
+        await sql`SELECT pg_stat_force_next_flush()`.execute(one);
+        await sql`SELECT pg_stat_clear_snapshot()`.execute(one);
+        const { rows } = await sql<{ seq_scan: string }>`
+          SELECT seq_scan FROM pg_stat_user_tables WHERE relname = 'event_log'`.execute(one);
+        return Number(rows[0]?.seq_scan);
+      };
+      const before = await scans();
+      for (const after of [head, BEGINNING]) {
+        await readEvents(one, { owners: null, after, limit: 200, scan: 2_000 });
+        await readEvents(one, { owners: ['nobody'], resources: ['run:r1'], after, limit: 200, scan: 2_000 });
+      }
+      await positionBack(one, 2_000);
+      await findGap(one, head);
+      expect(await scans()).toBe(before);
+    });
+  });
+
   it('end where the scan ended when nothing on the way fits, and lose nothing', async () => {
     const { db } = stand.deps;
     const wanted = [toEventFilter({ file_id: 'f1' })];
