@@ -66,9 +66,12 @@ export interface ResourcesService {
   read(principal: Principal, uri: string): Promise<ResourceContents | null>;
 }
 
+/** A resource that says something else now, or another list of them. */
+export type Change = { uri: string } | { list: true };
+
 /** Changes of resources, from every process. Returns how to stop listening. */
 export interface ChangeBus {
-  subscribe(listener: (change: { uri: string }) => void): () => void;
+  subscribe(listener: (change: Change) => void): () => void;
 }
 
 /** The part of a pino logger that the door uses. */

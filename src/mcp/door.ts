@@ -31,7 +31,9 @@ export function createMcpDoor(options: DoorOptions): McpDoor {
   const callTool = createToolCaller({ ...options, catalogue, extend });
   const build = createServers({ ...options, catalogue, callTool, inflight });
   const bus = new InMemoryServerEventBus((error) => log.error({ err: error }, 'a subscription broke'));
-  const stopChanges = options.changes?.subscribe(({ uri }) => bus.publish({ kind: 'resource_updated', uri }));
+  const stopChanges = options.changes?.subscribe((change) =>
+    bus.publish('uri' in change ? { kind: 'resource_updated', uri: change.uri } : { kind: 'resources_list_changed' }),
+  );
   const handler = createMcpHandler(({ era }) => build(era), {
     bus,
     onerror: (error) => log.warn({ err: error.message }, 'an MCP request was refused or broke'),

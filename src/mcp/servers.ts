@@ -48,7 +48,7 @@ export function createServers(dependencies: Dependencies): (era: Era) => Server 
       tools: {},
       prompts: {},
       // Earlier eras read again; this one can listen.
-      resources: dependencies.changes ? { subscribe: true } : {},
+      resources: dependencies.changes ? { subscribe: true, listChanged: true } : {},
       extensions: { [TASKS_EXTENSION]: {} },
     },
   };

@@ -39,15 +39,33 @@ export function contextChanges(hub: EventHub): ChangeBus {
   return {
     subscribe(listener) {
       const stop = new AbortController();
+      const isNew = newRuns();
       const follow = async () => {
         for await (const event of hub.subscribe({ owners: null }, stop.signal)) {
           const uri = changedBy(event);
-          if (uri !== null) listener({ uri });
+          if (uri === null) continue;
+          if (isNew(event)) listener({ list: true });
+          listener({ uri });
         }
       };
       follow().catch(() => {});
       return () => stop.abort();
     },
+  };
+}
+
+/** Runs that are remembered: one that comes back after so many others is taken for new, which only costs a look. */
+const REMEMBERED = 1_000;
+
+/** True at the first event of a run, for then the list of runs is another. */
+function newRuns(): (event: Pick<LoggedEvent, 'resource'>) => boolean {
+  const seen = new Set<string>();
+  return ({ resource }) => {
+    if (!resource?.startsWith('run:') || seen.has(resource)) return false;
+    seen.add(resource);
+    const [oldest] = seen;
+    if (seen.size > REMEMBERED && oldest !== undefined) seen.delete(oldest);
+    return true;
   };
 }
 

@@ -113,6 +113,20 @@ describe('resources', () => {
     await close();
   }, 60_000);
 
+  test('a subscription to the list hears of a new run, once', async () => {
+    const { client, close } = await connectCurrent(url, key, 'http', 'modern');
+    let heard = 0;
+    client.setNotificationHandler('notifications/resources/list_changed', () => void heard++);
+    const { honoredFilter } = await client.listen({ resourcesListChanged: true });
+    expect(honoredFilter).toEqual({ resourcesListChanged: true });
+    const run = await finished(READ, WRITE);
+    await expect.poll(() => heard, { timeout: 10_000 }).toBe(1);
+    const { resources } = await client.listResources();
+    expect(resources.map(({ uri }) => uri)).toContain(runUri(run));
+    expect(heard).toBe(1);
+    await close();
+  }, 60_000);
+
   test('a prompt explains a run to its owner alone', async () => {
     const run = await finished(READ);
     const mine = await connectPrevious(url, key, 'http');
