@@ -40,6 +40,12 @@ interface Carried {
   acknowledged: boolean;
 }
 
+/** What a subscription asks to hear of. */
+interface Watched {
+  resourceSubscriptions?: string[];
+  resourcesListChanged?: boolean;
+}
+
 /** The API answered, but not in JSON-RPC. */
 class Refusal extends Error {}
 /** The API is stopping or starting and has not looked at the message. */
@@ -132,11 +138,12 @@ export function createBridge(options: BridgeOptions): Bridge {
 
   /** While the stream was down a change may have passed unseen: the client is told to read again. */
   function tellOfGap(message: Message): void {
-    const filter = message.params?.notifications as { resourceSubscriptions?: string[] } | undefined;
-    for (const uri of filter?.resourceSubscriptions ?? []) {
-      const params = { uri, _meta: { [SUBSCRIPTION_META]: message.id } };
-      options.send({ jsonrpc: '2.0', method: 'notifications/resources/updated', params });
-    }
+    const filter = (message.params?.notifications ?? {}) as Watched;
+    const _meta = { [SUBSCRIPTION_META]: message.id };
+    const tell = (what: string, params: object) =>
+      options.send({ jsonrpc: '2.0', method: `notifications/resources/${what}`, params: { ...params, _meta } });
+    for (const uri of filter.resourceSubscriptions ?? []) tell('updated', { uri });
+    if (filter.resourcesListChanged) tell('list_changed', {});
   }
 
   async function carry(message: Message, signal: AbortSignal): Promise<void> {

@@ -215,7 +215,8 @@ describe('the stdio bridge', () => {
     const changed: string[] = [];
     if (era === 'modern') {
       client.setNotificationHandler('notifications/resources/updated', ({ params }) => void changed.push(params.uri));
-      await client.listen({ resourceSubscriptions: [CONTEXT_URI] });
+      client.setNotificationHandler('notifications/resources/list_changed', () => void changed.push('list'));
+      await client.listen({ resourceSubscriptions: [CONTEXT_URI], resourcesListChanged: true });
     }
     const { port } = served;
     await served.close();
@@ -225,9 +226,9 @@ describe('the stdio bridge', () => {
     expect((await waiting).structuredContent).toMatchObject({ result_count: 1 });
     if (era === 'modern') {
       // One for the gap, in which a change may have passed unseen.
-      await expect.poll(() => changed, { timeout: 5_000 }).toEqual([CONTEXT_URI]);
+      await expect.poll(() => changed, { timeout: 5_000 }).toEqual([CONTEXT_URI, 'list']);
       house.change();
-      await expect.poll(() => changed, { timeout: 5_000 }).toEqual([CONTEXT_URI, CONTEXT_URI]);
+      await expect.poll(() => changed, { timeout: 5_000 }).toEqual([CONTEXT_URI, 'list', CONTEXT_URI]);
     }
     await close();
   });
