@@ -17,7 +17,7 @@ const agents: AgentProcess[] = [];
 let mcp: ChildProcess | undefined;
 
 beforeAll(async () => {
-  system = await startSystem({ AGENT_HEARTBEAT_SECONDS: '1', EGRESS_ALLOW: '127.0.0.1', RATE_LIMIT_AGENT: '0' });
+  system = await startSystem({ AGENT_HEARTBEAT_SECONDS: '2', EGRESS_ALLOW: '127.0.0.1', RATE_LIMIT_AGENT: '0' });
 }, 120_000);
 afterAll(async () => {
   await Promise.all(agents.map((agent) => agent.kill()));
@@ -119,7 +119,10 @@ it('moves the task of an agent that is killed to another', async () => {
     () => statusOf(assigned_agent),
     (status) => status === 'offline',
   );
-  expect(await statusOf(heir?.agentId ?? '')).toBe('active');
+  await until(
+    () => statusOf(heir?.agentId ?? ''),
+    (status) => status === 'active',
+  );
 });
 
 it('lets an agent that is told to stop finish what it has, and gives it nothing more', async () => {
