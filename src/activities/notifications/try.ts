@@ -11,7 +11,7 @@ import { mailOf } from '../../services/notifications/mail-text.ts';
 import { webhookKey } from '../../services/notifications/secret.ts';
 import { findNotification, type NotificationRow, noteTry } from '../../stores/notifications.ts';
 
-const FIRST_WAIT_SECONDS = 5;
+const FIRST_WAIT_SECONDS = 2;
 const LONGEST_WAIT_SECONDS = 3_600;
 
 /** Resolves whatever the other side does; the row says how the try went. */
@@ -39,7 +39,7 @@ export async function tryDelivery(
   return { done: false, final, wait_seconds: wait, error };
 }
 
-/** 5 s, 10 s, 20 s, … at most an hour. */
+/** 2 s, 4 s, 8 s, … at most an hour. */
 export function waitAfter(count: number): number {
   return Math.min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** Math.min(count - 1, 30));
 }

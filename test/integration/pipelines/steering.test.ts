@@ -129,6 +129,21 @@ test('cancelled, what runs is stopped and waited for, and the run ends once', as
   expect(await stand.over(runId)).toMatchObject({ status: 'completed', attempt: 2 });
 });
 
+test('a stage that takes longer than it may is stopped and fails as timed out', async () => {
+  let stopped = false;
+  does['long'] = (signal) =>
+    new Promise((_, reject) => {
+      signal.addEventListener('abort', () => {
+        stopped = true;
+        reject(signal.reason);
+      });
+    });
+  const run = await stand.over(await stand.execute(ana, pipeline([act('long', { timeout: 1 })])));
+  expect(stopped).toBe(true);
+  expect(run.error).toEqual({ code: 'timeout', detail: 'Stage long: It took more than 1 seconds' });
+  expect(run.stages[0]).toMatchObject({ status: 'failed', attempt: 1 });
+});
+
 test('a failing arm lets the other end, and calls off what waits', async () => {
   const go = Promise.withResolvers<void>();
   does['slow'] = () => go.promise;
