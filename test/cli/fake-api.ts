@@ -143,13 +143,15 @@ export interface RunOptions {
   /** Columns of a terminal; absent: a pipe. */
   terminal?: number;
   signal?: AbortSignal;
+  /** Hears what is written while it is. */
+  onStdout?(text: string): void;
   /** Another program than the command line. */
   program?(argv: string[], io: Io): Promise<number>;
 }
 
 /** One run with nothing of this process's environment; the folder holds no settings. */
 export async function runCli(argv: string[], options: RunOptions = {}): Promise<Ran> {
-  const stdout = collector();
+  const stdout = collector(options.onStdout);
   const stderr = collector();
   const terminal = options.terminal === undefined ? {} : { isTTY: true, columns: options.terminal };
   const io: Io = {
@@ -177,11 +179,12 @@ export async function runCli(argv: string[], options: RunOptions = {}): Promise<
   };
 }
 
-function collector() {
+function collector(onText: (text: string) => void = () => {}) {
   const stream = new PassThrough();
   let text = '';
   stream.on('data', (chunk: Buffer) => {
     text += chunk.toString('utf8');
+    onText(text);
   });
   return { stream, text: () => text };
 }

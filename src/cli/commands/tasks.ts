@@ -1,5 +1,5 @@
 /** `ostinato tasks …`: single pieces of work, done by an agent or built in. */
-import { type Command, Option } from 'commander';
+import { Argument, type Command, Option } from 'commander';
 import type { JsonObject } from '../../schema/json.ts';
 import { EXECUTORS, PRIORITIES, TASK_STATUSES, TASK_TYPES } from '../../schema/names.ts';
 import { TaskAccepted, TaskDetail, TaskListItem, TaskView } from '../../schema/tasks.ts';
@@ -86,7 +86,7 @@ function addSubmit(tasks: Command, act: Act): void {
   tasks
     .command('submit')
     .summary('submit a task')
-    .argument('<type>', TASK_TYPES.join(', '))
+    .addArgument(new Argument('<type>', 'what kind of work').choices(TASK_TYPES))
     .option('-p, --payload <json>', 'what to do, as JSON, or @FILE with JSON or YAML')
     .addOption(new Option('--priority <priority>', 'its place in the queue').choices(PRIORITIES))
     .option('--timeout <seconds>', 'of one attempt', parseCount(1, 604_800))

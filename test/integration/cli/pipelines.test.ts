@@ -109,18 +109,12 @@ test('a run is watched over a restart of the API, and decided from another termi
     'asking.yaml',
     PIPELINE.replace('    type: output', '    type: output\n    approval: { message: Ship it? }'),
   );
-  const watching = runCli(['pipelines', 'run', path, '-p', 'factor=1', '-w', ...target]);
-  let waiting: Record<string, unknown> | undefined;
-  await expect
-    .poll(
-      async () => {
-        const { lines } = await runCli(['approvals', '--status', 'pending', ...target]);
-        waiting = lines[0];
-        return waiting?.message;
-      },
-      { timeout: 20_000 },
-    )
-    .toBe('Ship it?');
+  const seen = Promise.withResolvers<void>();
+  const onStdout = (text: string) => text.includes('"kind":"approval"') && seen.resolve();
+  const watching = runCli(['pipelines', 'run', path, '-p', 'factor=1', '-w', ...target], { onStdout });
+  await seen.promise;
+  const [waiting] = (await runCli(['approvals', '--status', 'pending', ...target])).lines;
+  expect(waiting).toMatchObject({ kind: 'approval', message: 'Ship it?' });
   await stand.restart();
   const decided = await runCli([
     'approvals',
@@ -135,3 +129,33 @@ test('a run is watched over a restart of the API, and decided from another termi
   expect(ran.exit).toBe(0);
   expect(ran.lines.filter(({ kind }) => kind === 'approval')).toHaveLength(1);
 }, 90_000);
+
+test('an agent is registered, drained, given another token and removed', async () => {
+  const path = file('agent.yaml', 'name: cli-agent\ncapabilities: [analysis]\nresources: { cpu: 2 }\n');
+  const registered = await runCli(['agents', 'register', path, '--max-concurrency', '3', ...target]);
+  expect(registered.lines).toMatchObject([{ kind: 'agent_registered', created: true, token: expect.any(String) }]);
+  const id = String(registered.lines[0]?.agent_id);
+  const listed = await runCli(['agents', 'list', '--capability', 'analysis', ...target], { terminal: 120 });
+  expect(listed.stdout).toContain('cli-agent');
+  const drained = await runCli(['agents', 'drain', id.slice(0, 8), ...target]);
+  expect(drained.lines).toMatchObject([{ kind: 'agent', status: 'draining', max_concurrency: 3 }]);
+  expect((await runCli(['agents', 'activate', id, ...target])).lines).toMatchObject([{ draining: false }]);
+  const rotated = await runCli(['agents', 'rotate', id, ...target]);
+  expect(rotated.lines[0]?.token).not.toBe(registered.lines[0]?.token);
+  expect((await runCli(['agents', 'remove', id, ...target])).lines).toMatchObject([{ moved_tasks: 0 }]);
+  expect((await runCli(['agents', 'show', id, ...target])).exit).toBe(5);
+}, 30_000);
+
+test('a task is submitted and watched to its end; one that waits says its place and is cancelled', async () => {
+  const payload = file('payload.yaml', 'rows: [{ a: 1 }, { a: 2 }]\n');
+  const done = await runCli(['tasks', 'submit', 'data-ingestion', '-p', `@${payload}`, '--watch', ...target]);
+  expect(done.exit).toBe(0);
+  expect(done.lines.at(-1)).toMatchObject({ kind: 'task', status: 'completed', type: 'data-ingestion' });
+  const waiting = await runCli(['tasks', 'submit', 'analysis', '--executor', 'agent', ...target]);
+  expect(waiting.lines).toMatchObject([{ kind: 'task_accepted', status: 'pending', queue_position: 1 }]);
+  const id = String(waiting.lines[0]?.task_id);
+  expect((await runCli(['tasks', 'cancel', id.slice(0, 13), ...target])).exit).toBe(0);
+  const over = await runCli(['tasks', 'show', id, '--watch', ...target]);
+  expect(over.exit).toBe(1);
+  expect(over.lines.at(-1)).toMatchObject({ kind: 'task', status: 'cancelled' });
+}, 60_000);
