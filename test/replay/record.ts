@@ -1,23 +1,33 @@
-/** Records the histories that `replay.test.ts` replays: `npm run record`. Only for new workflows or `patched()` ones. */
+/**
+ * Records the histories that `replay.test.ts` replays: `npm run record -- [group…]`. Only for new workflows or
+ * `patched()` ones: name the group that is new, and no other history changes.
+ */
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { payloadCodec } from '../../src/clients/payload-codec.ts';
 import { removeDataDir, startSystem } from '../support/system.ts';
 import { connect, runScenarios } from './scenarios.ts';
+import { runTaskScenarios } from './task-scenarios.ts';
 
 const PAYLOAD_KEY = '00'.repeat(32);
 const FOLDER = fileURLToPath(new URL('./histories/', import.meta.url));
 
-const system = await startSystem({ PAYLOAD_KEY, INGEST_BATCH_RECORDS: '400' });
+const GROUPS = { house: runScenarios, tasks: runTaskScenarios };
+const wanted = process.argv.slice(2);
+
+const system = await startSystem({ PAYLOAD_KEY, INGEST_BATCH_RECORDS: '400', EGRESS_ALLOW: 'localhost' });
 try {
   const { client, close } = await connect(system, PAYLOAD_KEY);
-  for (const { name, workflowId } of await runScenarios(system, client)) {
-    const history = await client.workflow.getHandle(workflowId).fetchHistory();
-    // Readable in review: what was sealed on the wire is opened here.
-    const opened = await openPayloads(history);
-    writeFileSync(`${FOLDER}${name}.json`, `${plain(historyToJSON(opened as typeof history))}\n`);
-    console.log(`${name}: ${history.events?.length} events`);
+  for (const [group, run] of Object.entries(GROUPS)) {
+    if (wanted.length > 0 && !wanted.includes(group)) continue;
+    for (const { name, workflowId, runId } of await run(system, client)) {
+      const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
+      // Readable in review: what was sealed on the wire is opened here.
+      const opened = await openPayloads(history);
+      writeFileSync(`${FOLDER}${name}.json`, `${plain(historyToJSON(opened as typeof history))}\n`);
+      console.log(`${name}: ${history.events?.length} events`);
+    }
   }
   await close();
 } finally {

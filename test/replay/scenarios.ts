@@ -9,6 +9,8 @@ import { type System, untilOver, upload } from '../support/system.ts';
 export interface Recorded {
   name: string;
   workflowId: string;
+  /** Absent: the newest run. */
+  runId?: string;
 }
 
 /** Large enough that a pause or a cancellation meets it in the middle of parsing. */

@@ -1,12 +1,13 @@
 /** Tasks that the house does itself: the built-in stage of their type, on what the payload names. */
 import { CancelledFailure } from '@temporalio/activity';
 import type { Deps } from '../../deps.ts';
-import { Failure } from '../../schema/failures.ts';
+import type { Failure } from '../../schema/failures.ts';
 import type { JsonObject } from '../../schema/json.ts';
 import type { StageRequest, StageRunner } from '../../schema/stages/contract.ts';
 import type { TaskStep, TaskTurn } from '../../schema/task-flow.ts';
 import { toFailure } from '../../schema/unknown-error.ts';
 import { settleAttempt } from '../../services/tasks/settle.ts';
+import type { AttemptEnd } from '../../stores/task-ends.ts';
 import { markRunning, readTurn, reportBuiltin, type Turn } from '../../stores/task-turns.ts';
 import { keepAlive } from '../context.ts';
 import { completed, over } from './begin.ts';
@@ -36,20 +37,19 @@ export async function runBuiltin(
     return await completed(deps, step, output as unknown as JsonObject);
   } catch (error) {
     if (signal.aborted) throw error instanceof CancelledFailure ? error : new CancelledFailure('cancelled');
-    if (timeout.aborted)
-      return { kind: 'over', next: await settleAttempt(deps, step, { ending: { kind: 'timeout' } }) };
     const failure = toFailure(error);
-    // What is no failure of the work itself, such as a store that is away, is tried again by the engine.
-    if (!(error instanceof Failure) || failure.code === 'unavailable') throw error;
-    const ending = {
-      kind: 'failed' as const,
-      error: { code: failure.code, detail: failure.message },
-      retryable: failure.retryable,
-    };
-    return { kind: 'over', next: await settleAttempt(deps, step, { ending }) };
+    // A store that is away is no failure of the work: the engine tries again.
+    if (failure.code === 'unavailable') throw error;
+    return { kind: 'over', next: await settleAttempt(deps, step, { ending: endingOf(failure, timeout.aborted) }) };
   } finally {
     stop();
   }
+}
+
+function endingOf(failure: Failure, late: boolean): AttemptEnd['ending'] {
+  if (late || failure.code === 'timeout') return { kind: 'timeout' };
+  const error = { code: failure.code, detail: failure.message };
+  return { kind: 'failed', error, retryable: failure.retryable };
 }
 
 /** `{data_source, parameters, config?}` as seed 001 writes it; what a stage needs besides stands in `config`. */
@@ -58,7 +58,12 @@ export function requestOf(turn: Turn, leftMs: number): StageRequest {
   const given = isObject(config) ? config : rest;
   return {
     type: turn.type,
-    config: data_source === undefined ? given : { data_source, ...given },
+    config: {
+      ...(data_source === undefined ? {} : { data_source }),
+      // How the source is to be read; where the task names none they are parameters of the stage alone.
+      ...(data_source === undefined || !isObject(parameters) ? {} : { parameters }),
+      ...given,
+    },
     inputs: [],
     input_data: isObject(input_data) ? input_data : null,
     parameters: isObject(parameters) ? parameters : {},

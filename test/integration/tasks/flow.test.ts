@@ -1,5 +1,6 @@
 /** Tasks from submission to their end, in every way in which they can be done. */
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { askQuietAgent, lookAfter } from '../../../src/activities/tasks/finish.ts';
 import { type Caller, openStand, type PushAgent, pushAgent, type Stand } from './stand.ts';
 
 let stand: Stand;
@@ -293,4 +294,65 @@ test('lists filter and page', async () => {
   expect(seen).toEqual([...ids].reverse());
   const { body } = await mine.call('GET', '/api/v1/tasks?type=analysis&status=pending');
   expect(body.items).toHaveLength(2);
+});
+
+test("a task that no agent can do is done by the built-in stage of its type, from the seed's own payload", async () => {
+  const rows = await stand.submit(caller, {
+    type: 'data-ingestion',
+    payload: { config: { rows: [{ n: 1 }, { n: 2 }] } },
+  });
+  const first = await stand.untilStatus(caller, rows, 'completed', 'failed');
+  expect(first).toMatchObject({ status: 'completed', assigned_agent: null, attempts: [{ executor: 'builtin' }] });
+  expect(first.result.dataset).toMatchObject({ rows: 2, columns: [{ name: 'n' }] });
+  const key = 'seed-001/data.csv';
+  await stand.deps.objects.put(key, Buffer.from('city;people\nBern;134\nBasel;173\n'));
+  const csv = await stand.submit(caller, {
+    type: 'data-ingestion',
+    payload: { data_source: `s3://${stand.deps.objects.bucket}/${key}`, parameters: { format: 'csv', delimiter: ';' } },
+  });
+  const second = await stand.untilStatus(caller, csv, 'completed', 'failed');
+  expect(second).toMatchObject({ status: 'completed', error: null });
+  expect(second.result.dataset.columns.map((column: any) => column.name)).toEqual(['city', 'people']);
+});
+
+test('a built-in stage that cannot work fails with the reason, at once when no retry helps', async () => {
+  const id = await stand.submit(caller, {
+    type: 'data-ingestion',
+    payload: { config: { rows: [], data_source: 'nowhere' } },
+  });
+  const detail = await stand.untilStatus(caller, id, 'completed', 'failed');
+  expect(detail).toMatchObject({
+    status: 'failed',
+    error: { code: 'invalid_input' },
+    attempts: [{ status: 'failed' }],
+  });
+});
+
+test('an agent that goes quiet is asked how it goes; what it says counts', async () => {
+  let said: object = { status: 'running' };
+  const remote = await push(
+    () => ({ status: 202 }),
+    () => ({ status: 200, body: said }),
+  );
+  await stand.agent({ name: 'w1', capabilities: ['processing'], endpoints: remote.endpoints });
+  const id = await stand.submit(caller, {});
+  await stand.until(caller, id, ({ status }) => status === 'running' && remote.tasks.length === 1);
+  const step = { task_id: id, attempt: 1, workflow_id: id };
+  const quiet = () =>
+    stand.deps.db
+      .updateTable('tasks')
+      .set({ lease_until: new Date(0) })
+      .where('task_id', '=', id)
+      .execute();
+  const signal = new AbortController().signal;
+  await quiet();
+  expect(await lookAfter(stand.deps, step)).toEqual({ kind: 'quiet' });
+  expect(await askQuietAgent(stand.deps, step, signal)).toMatchObject({ kind: 'working' });
+  said = { status: 'done', result: { asked: true } };
+  await quiet();
+  expect(await askQuietAgent(stand.deps, step, signal)).toEqual({
+    kind: 'over',
+    next: { status: 'completed', attempt: 1, error: null },
+  });
+  expect((await caller.call('GET', `/api/v1/tasks/${id}/detail`)).body.result).toEqual({ asked: true });
 });

@@ -193,7 +193,7 @@ describe.skipIf(!(await hasServer('temporal-test-server')))('tasks in time', () 
       finishAttempt: () => ({ status: 'completed', attempt: 1, error: null }),
     });
     const handle = await start({ history_limit: 20 });
-    const first = handle.firstExecutionRunId;
+    const first = (await handle.describe()).runId;
     while (looks < 10) await stage.env.sleep('1 minute');
     const again = stage.env.client.workflow.getHandle(handle.workflowId);
     expect((await again.describe()).runId).not.toBe(first);
