@@ -29,7 +29,7 @@ export const CredentialConfig = z.object({
     .string()
     .min(1)
     .max(200)
-    .regex(/^[^:\p{Cc}]+$/u, 'must hold no colon and no control character')
+    .regex(/^[ -9;-~\u00a0-\ud7ff\ue000-\uffff]+$/, 'must hold no colon and no control character')
     .optional()
     .describe('basic: the user'),
   header: z
