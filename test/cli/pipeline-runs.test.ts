@@ -121,6 +121,7 @@ describe('the pipeline of a file', () => {
     const ran = await runCli(['pipelines', 'run', path, ...target]);
     expect(ran.lines[0]).toMatchObject({ kind: 'pipeline', how: 'updated', version: 4 });
     expect(sent()).toEqual([`PUT ${PIPELINES}/${PIPELINE_ID}`, EXECUTE]);
+    expect(bodies.at(-1)).toEqual({ version: 4 });
   });
 
   test('takes input, parameters and notifications from options and files', async () => {

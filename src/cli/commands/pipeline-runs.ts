@@ -93,9 +93,12 @@ export function addRuns(pipelines: Command, act: Act): void {
 
 async function run(context: CliContext, target: string, options: RunOptions): Promise<ExitCode> {
   const { out } = context;
-  const body = await executionOf(options);
-  const pipeline = isFile(target) ? await fromFile(context, target) : await pipelineId(context.api(), target);
-  const where = `${PIPELINES}/${encodeURIComponent(pipeline)}/execute`;
+  const execution = await executionOf(options);
+  const { pipeline_id, ...version } = isFile(target)
+    ? await fromFile(context, target)
+    : { pipeline_id: await pipelineId(context.api(), target) };
+  const where = `${PIPELINES}/${encodeURIComponent(pipeline_id)}/execute`;
+  const body = { ...execution, ...version };
   const started = await context.api().call(RunStarted, 'POST', where, { body, idempotencyKey: options.idempotencyKey });
   out.line('run_started', started);
   if (options.watch) return follow(context, started.run_id);
@@ -114,7 +117,8 @@ function isFile(target: string): boolean {
   return /\.(ya?ml|json)$/i.test(target) || existsSync(target);
 }
 
-async function fromFile(context: CliContext, path: string): Promise<string> {
+/** With the version that says what the file says, whatever becomes the newest meanwhile. */
+async function fromFile(context: CliContext, path: string): Promise<{ pipeline_id: string; version: number }> {
   const { out } = context;
   const file = await readPipelineFile(path);
   const definition = definitionOf(context, file);
@@ -123,7 +127,7 @@ async function fromFile(context: CliContext, path: string): Promise<string> {
   out.line('pipeline', synced);
   const said = { created: 'created', updated: 'changed', unchanged: 'unchanged' }[synced.how];
   out.say(out.style('dim', `${clean(synced.name)}: ${said}, version ${synced.version}, ${synced.pipeline_id}`));
-  return synced.pipeline_id;
+  return { pipeline_id: synced.pipeline_id, version: synced.version };
 }
 
 async function executionOf(options: RunOptions): Promise<JsonObject> {
