@@ -28,6 +28,8 @@ export async function runPipeline(input: RunPipelineInput): Promise<RunPipelineR
   try {
     const opened = await pipelineRows.openRun(ref);
     end = await stagesToEnd({ ref, control }, opened);
+    // A cancellation that comes while answers are still out must not be lost with this run of the workflow.
+    if (end.end === 'continue') await condition(allHandlersFinished);
     if (end.end === 'completed') {
       await CancellationScope.nonCancellable(() =>
         pipelineRows.closePipelineRun({ ...ref, status: 'completed', error: null }),

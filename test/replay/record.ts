@@ -7,13 +7,14 @@ import { fileURLToPath } from 'node:url';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { payloadCodec } from '../../src/clients/payload-codec.ts';
 import { removeDataDir, startSystem } from '../support/system.ts';
+import { runPipelineScenarios } from './pipeline-scenarios.ts';
 import { connect, runScenarios } from './scenarios.ts';
 import { runTaskScenarios } from './task-scenarios.ts';
 
 const PAYLOAD_KEY = '00'.repeat(32);
 const FOLDER = fileURLToPath(new URL('./histories/', import.meta.url));
 
-const GROUPS = { house: runScenarios, tasks: runTaskScenarios };
+const GROUPS = { house: runScenarios, tasks: runTaskScenarios, pipelines: runPipelineScenarios };
 const wanted = process.argv.slice(2);
 
 const system = await startSystem({ PAYLOAD_KEY, INGEST_BATCH_RECORDS: '400', EGRESS_ALLOW: 'localhost' });
