@@ -31,8 +31,8 @@ export interface Column {
 
 /** Row position in a dataset: what ties are broken by, so that threads never decide an order. */
 export const POSITION = '__position';
-/** Groups of rows in a Parquet file; one is read by one thread, in order. */
-export const ROW_GROUP = 122_880;
+/** Rows of a group in a Parquet file, about; one is read by one thread, in order. */
+const ROW_GROUP = 122_880;
 
 const PARQUET = `FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE ${ROW_GROUP}`;
 const MAX_SUMMARY = 16 * 1024;
@@ -57,7 +57,7 @@ export interface OpenOptions {
 
 /**
  * Opens the engine over the inputs: each is a view by its stage's name, the first also `input`; the view
- * `__input` has the row's position besides.
+ * `__input` has the row's position besides, and `__row_groups` says where the groups of its file begin.
  */
 export async function openSession(job: Job<unknown>, options: OpenOptions = {}): Promise<Session> {
   const inputs = await Promise.all(
@@ -88,6 +88,10 @@ export async function openSession(job: Job<unknown>, options: OpenOptions = {}):
     if (first) {
       await session.run(
         `CREATE VIEW __input AS SELECT * EXCLUDE (file_row_number), file_row_number AS ${POSITION} FROM read_parquet(${literal(first.file)}, file_row_number=true)`,
+        place,
+      );
+      await session.run(
+        `CREATE VIEW __row_groups AS SELECT row_group_id, sum(rows) OVER (ORDER BY row_group_id) - rows AS first_row FROM (SELECT DISTINCT row_group_id, row_group_num_rows AS rows FROM parquet_metadata(${literal(first.file)}))`,
         place,
       );
     }

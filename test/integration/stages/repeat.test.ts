@@ -1,4 +1,4 @@
-/** The six stages, repeated and killed in between, on one thread and on several: the outputs are the same to the last byte. */
+/** The six stages, repeated and killed in between, on few threads and on many: the outputs are the same to the last byte. */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import type { TaskType } from '../../../src/schema/names.ts';
 import type { StageOutput, StageRequest } from '../../../src/schema/stages/contract.ts';
 import { type StageKit, stageKit } from '../../activities/stages/kit.ts';
 
-const ROWS = 300_000;
+const ROWS = 250_000;
 /** Beside the benchmark's stages, those where threads could decide: floating sums, joins, groups, ties, texts. */
 const MORE: { type: TaskType; config: JsonObject }[] = [
   {
@@ -50,7 +50,7 @@ const MORE: { type: TaskType; config: JsonObject }[] = [
     config: {
       sql: 'SELECT region, sum(sin(order_id)) AS s FROM batch GROUP BY region',
       batch_size: 5_000,
-      parallel_workers: 4,
+      parallel_workers: 2,
     },
   },
   { type: 'output', config: { report: true, format: 'ndjson' } },
@@ -58,11 +58,7 @@ const MORE: { type: TaskType; config: JsonObject }[] = [
 
 let kits: StageKit[];
 beforeAll(async () => {
-  kits = [
-    await stageKit({ STAGE_THREADS: '2' }),
-    await stageKit({ STAGE_THREADS: '4' }),
-    await stageKit({ STAGE_THREADS: '1' }),
-  ];
+  kits = [await stageKit({ STAGE_THREADS: '2' }), await stageKit({ STAGE_THREADS: '4' })];
   for (const kit of kits) {
     const file = join(kit.folder, 'orders.csv');
     await writeOrders(file, ROWS);
@@ -103,11 +99,8 @@ test('threads and repeats change nothing', { timeout: 240_000 }, async () => {
       kit.runner.run(request, { signal: new AbortController().signal, progress: () => undefined });
     results.push(await everything(kit, run));
   }
-  const [two, four, one] = results;
-  // With one thread batches are done by one engine, which the summary says.
-  const same = (seen: string[] | undefined) => seen?.map((line) => line.replace(/"parallel_workers":\d/, ''));
-  expect(same(four)).toEqual(same(two));
-  expect(same(one)).toEqual(same(two));
+  const [two, four] = results;
+  expect(four).toEqual(two);
 });
 
 test('a worker killed in the middle leaves nothing that changes the repeat', { timeout: 240_000 }, async () => {
@@ -119,7 +112,7 @@ test('a worker killed in the middle leaves nothing that changes the repeat', { t
   let kills = 0;
   const killing: Run = async (request) => {
     // Short enough to strike stages in the middle, a little longer each time so that all come to their end.
-    for (let delay = 150; ; delay *= 2.2) {
+    for (let delay = 400; ; delay *= 2.5) {
       const child = fork(
         new URL('./run-stage.ts', import.meta.url),
         [kit.deps.config.dataDir, JSON.stringify(request)],

@@ -1,11 +1,25 @@
 /** Means, deviations and correlations that come out the same to the last bit however many threads took part. */
 import type { Row } from '../engine/messages.ts';
 import type { Session } from '../engine/pool.ts';
-import { POSITION, ROW_GROUP } from '../job.ts';
+import { POSITION } from '../job.ts';
 import { name } from '../quote.ts';
 
-/** Rows are summed group by group of the file, each read by one thread in order; the few sums are joined here, in order. */
-const BLOCK = `${POSITION} // ${ROW_GROUP}`;
+/**
+ * Rows are summed by the row groups of the file, each of which one thread reads in order; the few sums are joined here,
+ * in order. `session` has one input at least.
+ */
+async function blockOf(session: Session): Promise<string> {
+  const rows = await session.query('SELECT first_row FROM __row_groups ORDER BY first_row', { at: 'profile' });
+  return branch(rows.map((row) => Number(row.first_row)));
+}
+
+/** Which group a position lies in, by halves: a thousand groups take ten comparisons. */
+function branch(firsts: readonly number[], from = 0): string {
+  if (firsts.length <= 1) return String(from);
+  const half = Math.floor(firsts.length / 2);
+  const later = branch(firsts.slice(half), from + half);
+  return `CASE WHEN ${POSITION} < ${firsts[half]} THEN ${branch(firsts.slice(0, half), from)} ELSE ${later} END`;
+}
 
 export interface Moments {
   count: number;
@@ -21,7 +35,7 @@ export async function momentsOf(session: Session, columns: readonly string[]): P
     return [`count(${value}) AS n${at}`, `avg(${value}) AS m${at}`, `var_pop(${value}) AS v${at}`];
   });
   const rows = await session.query(
-    `SELECT ${BLOCK} AS block, ${parts.join(', ')} FROM __input GROUP BY block ORDER BY block`,
+    `SELECT ${await blockOf(session)} AS block, ${parts.join(', ')} FROM __input GROUP BY block ORDER BY block`,
     { at: 'profile' },
   );
   return new Map(
@@ -71,7 +85,7 @@ export async function correlationsOf(session: Session, columns: readonly string[
     ];
   });
   const rows = await session.query(
-    `SELECT ${BLOCK} AS block, ${parts.join(', ')} FROM __input GROUP BY block ORDER BY block`,
+    `SELECT ${await blockOf(session)} AS block, ${parts.join(', ')} FROM __input GROUP BY block ORDER BY block`,
     { at: 'correlations' },
   );
   return pairs.map((pair, at) => ({ columns: pair, ...joined(rows, at) }));

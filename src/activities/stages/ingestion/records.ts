@@ -39,7 +39,7 @@ export async function recordsFile(
     wanted.to === undefined ? '' : `occurred_at < ${until(wanted.to)}`,
   ].filter(Boolean);
   const columns = Object.keys(RECORD_COLUMNS).map((column) =>
-    column === 'occurred_at' ? `occurred_at AT TIME ZONE 'UTC'` : column,
+    column === 'occurred_at' ? `occurred_at AT TIME ZONE 'UTC' AS occurred_at` : column,
   );
   const query = `COPY (SELECT ${columns.join(', ')} FROM parsed_content ${where.length > 0 ? `WHERE ${where.join(' AND ')}` : ''} ORDER BY record_id ${
     wanted.limit === undefined ? '' : `LIMIT ${wanted.limit}`

@@ -157,6 +157,6 @@ function exported({ name: column, type }: Column): string {
 
 function explain(error: unknown, table: TableOutput): unknown {
   const { code, message } = error as { code?: unknown; message?: unknown };
-  if (error instanceof Failure || typeof code !== 'string' || !/^(22|23|42)/.test(code)) return error;
+  if (error instanceof Failure || typeof code !== 'string' || !/^(21|22|23|42)/.test(code)) return error;
   return new Failure('execution_error', `table ${SCHEMA}.${table.name}: ${String(message)}`, { cause: error });
 }

@@ -1,0 +1,236 @@
+/** Stages that meet the database: records and uploads as sources, tables and the search index as targets, and an address. */
+import { randomUUID } from 'node:crypto';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createEgress } from '../../../src/clients/egress.ts';
+import type { JsonObject } from '../../../src/schema/json.ts';
+import type { StageRequest } from '../../../src/schema/stages/contract.ts';
+import { type Database, openDatabase } from '../../../src/stores/database.ts';
+import { hashEmbedder } from '../../../src/stores/embeddings/hash.ts';
+import { insertFile } from '../../../src/stores/files.ts';
+import { openVectors } from '../../../src/stores/vectors/index.ts';
+import { type StageKit, stageKit } from '../../activities/stages/kit.ts';
+import { type TestStack, testStack } from '../../support/stack.ts';
+
+let stack: TestStack;
+let database: Database;
+let web: Server;
+let kit: StageKit;
+let inputs: StageRequest['inputs'];
+beforeAll(async () => {
+  stack = await testStack();
+  database = openDatabase(stack.databaseUrl, { max: 5 });
+  web = createServer((request, response) => {
+    if (request.url === '/orders.csv') response.end('id,name\n1,from afar\n');
+    else response.writeHead(404).end();
+  }).listen(0, '127.0.0.1');
+  const egress = createEgress({ allow: ['127.0.0.1'], maxBytes: 1_000_000, timeoutMs: 5_000 });
+  const embedder = hashEmbedder({ dimensions: 128 });
+  const vectors = await openVectors(stack.config(), { dimensions: embedder.dimensions, writable: true });
+  kit = await stageKit({}, { ...database, egress, embedder, vectors });
+  const rows = Array.from({ length: 25 }, (_, id) => ({
+    id,
+    title: `Order ${id}`,
+    note: id % 5 ? `a note about otter ${id}` : null,
+    price: id + 0.25,
+    at: `2026-02-${10 + (id % 10)}T08:00:00Z`,
+    tags: ['a', `b"${id}`],
+  }));
+  inputs = [{ name: 'orders', dataset: await kit.dataset(rows, { schema: { price: 'DECIMAL(10,2)' } }) }];
+});
+afterAll(async () => {
+  web?.close();
+  await kit?.deps.egress.close();
+  await kit?.deps.vectors?.close();
+  await kit?.close();
+  await database?.close();
+  await stack?.close();
+});
+
+const query = async (sql: string): Promise<JsonObject[]> => (await database.pool.query(sql)).rows;
+const output = (config: JsonObject, more: Partial<StageRequest> = {}) => kit.run('output', config, { inputs, ...more });
+
+describe('a table in Postgres', () => {
+  test('is replaced whole, with the types of its columns', async () => {
+    await output({ table: { name: 'orders' } });
+    const done = await output({ table: { name: 'orders' } });
+    expect(done.summary.table).toEqual({ name: 'pipeline_output.orders', mode: 'replace', rows: 25 });
+    expect(done.artifacts).toEqual([]);
+    const [row] = await query('SELECT * FROM pipeline_output.orders WHERE id = 6');
+    expect(row).toEqual({
+      id: '6',
+      title: 'Order 6',
+      note: 'a note about otter 6',
+      price: '6.25',
+      at: new Date('2026-02-16T08:00:00Z'),
+      tags: ['a', 'b"6'],
+    });
+    expect(await query('SELECT count(*)::int AS n, count(note)::int AS notes FROM pipeline_output.orders')).toEqual([
+      { n: 25, notes: 20 },
+    ]);
+  });
+
+  test('is appended to once a run', async () => {
+    const append = (prefix: string) => output({ table: { name: 'log', mode: 'append' } }, { prefix });
+    await append('runs/one/5/');
+    await append('runs/one/5/');
+    await append('runs/two/5/');
+    expect(await query('SELECT count(*)::int AS n FROM pipeline_output.log')).toEqual([{ n: 50 }]);
+  });
+
+  test('is merged by key', async () => {
+    const upsert = (rows: JsonObject[]) =>
+      kit
+        .dataset(rows)
+        .then((dataset) =>
+          kit.run(
+            'output',
+            { table: { name: 'merged', mode: 'upsert', key: ['k'] } },
+            { inputs: [{ name: 'x', dataset }] },
+          ),
+        );
+    await upsert([
+      { k: 1, v: 'a' },
+      { k: 2, v: 'b' },
+    ]);
+    await upsert([
+      { k: 2, v: 'c' },
+      { k: 3, v: 'd' },
+    ]);
+    expect(await query('SELECT k::int, v FROM pipeline_output.merged ORDER BY k')).toEqual([
+      { k: 1, v: 'a' },
+      { k: 2, v: 'c' },
+      { k: 3, v: 'd' },
+    ]);
+    await expect(
+      upsert([
+        { k: 4, v: 'x' },
+        { k: 4, v: 'y' },
+      ]),
+    ).rejects.toMatchObject({ code: 'execution_error', message: expect.stringContaining('pipeline_output.merged') });
+    expect(await query('SELECT count(*)::int AS n FROM pipeline_output.merged')).toEqual([{ n: 3 }]);
+  });
+
+  test("is its maker's", async () => {
+    await output({ table: { name: 'mine' } });
+    await expect(output({ table: { name: 'mine' } }, { owner: 'bob' })).rejects.toMatchObject({ code: 'forbidden' });
+    expect(await query('SELECT count(*)::int AS n FROM pipeline_output.mine')).toEqual([{ n: 25 }]);
+    for (const name of ['Upper', 'a b', 'x"; DROP TABLE y; --', '../x', 'public.x']) {
+      await expect(output({ table: { name } }), name).rejects.toMatchObject({ code: 'invalid_input' });
+    }
+  });
+});
+
+describe('the search index', () => {
+  const index = { text: 'note', title: 'title', id: 'id', occurred_at: 'at', metadata: ['price'], account: 'tests' };
+
+  test('takes rows as records of their owner, with vectors, and a repeat changes nothing', async () => {
+    const done = await output({ index });
+    expect(done.summary.index).toEqual({ indexed: 20, account: 'tests', vectors: 20 });
+    const again = await output({ index });
+    expect(again.summary.index).toEqual({ indexed: 20, account: 'tests', vectors: 0 });
+    const rows = await query(
+      "SELECT title, text, owner, occurred_at, metadata, vector_hash = content_hash AS embedded FROM parsed_content WHERE account = 'tests' ORDER BY external_id::int",
+    );
+    expect(rows).toHaveLength(20);
+    expect(rows[0]).toEqual({
+      title: 'Order 1',
+      text: 'a note about otter 1',
+      owner: 'alice',
+      occurred_at: new Date('2026-02-11T08:00:00Z'),
+      metadata: { price: '1.25' },
+      embedded: true,
+    });
+    expect(await kit.deps.vectors?.count()).toBe(20);
+    const changed = [
+      { name: 'x', dataset: await kit.dataset([{ id: 1, title: 'Order 1', note: 'a badger', at: null, price: 1 }]) },
+    ];
+    await output({ index }, { inputs: changed });
+    expect(await query("SELECT text FROM parsed_content WHERE external_id = '1'")).toEqual([{ text: 'a badger' }]);
+    expect(await kit.deps.vectors?.count()).toBe(20);
+  });
+
+  test('is what processing can embed into', async () => {
+    const done = await kit.run(
+      'processing',
+      { embed: { column: 'title', index: { account: 'titles', id: 'id' } } },
+      { inputs },
+    );
+    expect(done.summary).toMatchObject({ indexed: 25, vectors: 25, account: 'titles' });
+  });
+
+  test('gives its records back as a source, to their owner only', async () => {
+    const read = (owner: string, records: JsonObject = {}, all_owners = false) =>
+      kit.run('data-ingestion', { records }, { owner, all_owners });
+    expect((await read('bob')).dataset?.rows).toBe(0);
+    expect((await read('bob', {}, true)).dataset?.rows).toBe(45);
+    const mine = await read('alice', {
+      sources: ['looker'],
+      content_types: ['query_result'],
+      from: '2026-02-12',
+      to: '2026-02-12',
+    });
+    const rows = await kit.rows(mine.dataset);
+    expect(rows.map((row) => row.title).sort()).toEqual(['Order 12', 'Order 2', 'Order 22']);
+    expect(mine.dataset?.columns.find((column) => column.name === 'occurred_at')).toEqual({
+      name: 'occurred_at',
+      type: 'TIMESTAMP WITH TIME ZONE',
+    });
+    expect(rows[0]).toMatchObject({ source_type: 'looker', account: 'tests', author: null });
+    expect((await read('alice')).dataset?.sha256).toBe((await read('alice')).dataset?.sha256);
+  });
+});
+
+describe('other sources', () => {
+  test("an uploaded file, which is its owner's", async () => {
+    const file_id = randomUUID();
+    await kit.put(`uploads/${file_id}`, 'id;name\n1;x\n');
+    await database.db.transaction().execute((trx) =>
+      insertFile(trx, {
+        file_id,
+        owner: 'alice',
+        workflow_id: 'w',
+        filename: 'orders.csv',
+        source_type: 'looker',
+        size_bytes: 12,
+        sha256: file_id,
+        object_key: `uploads/${file_id}`,
+        metadata: {},
+      }),
+    );
+    const read = (owner: string, all_owners = false) =>
+      kit.run('data-ingestion', { source: `file:${file_id}` }, { owner, all_owners });
+    expect(await kit.rows((await read('alice')).dataset)).toEqual([{ id: '1', name: 'x' }]);
+    expect((await read('bob', true)).dataset?.rows).toBe(1);
+    await expect(read('bob')).rejects.toMatchObject({ code: 'not_found' });
+    await expect(kit.run('data-ingestion', { source: `file:${randomUUID()}` })).rejects.toMatchObject({
+      code: 'not_found',
+    });
+  });
+
+  test("a run's objects, for who started it", async () => {
+    await kit.put('runs/the-run/0/data.csv', 'a\n1\n');
+    await query(
+      `INSERT INTO workflow_runs (workflow_id, type, room, owner, input) VALUES ('the-run', 'runPipeline', 'pipelines', 'alice', '{}')`,
+    );
+    const read = (owner: string) => kit.run('data-ingestion', { source: 'runs/the-run/0/data.csv' }, { owner });
+    expect((await read('alice')).dataset?.rows).toBe(1);
+    await expect(read('bob')).rejects.toMatchObject({ code: 'forbidden' });
+  });
+
+  test('an address, through the guard for outgoing calls', async () => {
+    const { port } = web.address() as AddressInfo;
+    const done = await kit.run('data-ingestion', { source: `http://127.0.0.1:${port}/orders.csv` });
+    expect(await kit.rows(done.dataset)).toEqual([{ id: '1', name: 'from afar' }]);
+    await expect(kit.run('data-ingestion', { source: `http://127.0.0.1:${port}/absent.csv` })).rejects.toMatchObject({
+      code: 'fetch_failed',
+    });
+    await expect(kit.run('data-ingestion', { source: 'http://127.0.0.2/x.csv' })).rejects.toMatchObject({
+      code: 'egress_denied',
+    });
+    await expect(
+      kit.run('data-ingestion', { source: 'http://169.254.169.254/latest/meta-data' }),
+    ).rejects.toMatchObject({ code: 'egress_denied' });
+  });
+});
