@@ -20,7 +20,7 @@ function results(): { id: string; what: string; met: boolean }[] {
   return readFileSync(join(ROOT, 'bench/RESULTS.md'), 'utf8')
     .split('\n')
     .map((line) => line.split('|').map((cell) => cell.trim()))
-    .filter((cells) => /^[a-z]$/.test(cells[1] ?? ''))
+    .filter((cells) => /^(p-)?[a-z]$/.test(cells[1] ?? ''))
     .map((cells) => ({ id: cells[1] ?? '', what: cells[2] ?? '', met: cells[5] === 'yes' }));
 }
 
