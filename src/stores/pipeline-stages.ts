@@ -65,6 +65,21 @@ export async function itemStates(
     .execute();
 }
 
+/** How many items a stage has, and how many of them are over. */
+export async function countItems(trx: Trx, runId: string, stage: number): Promise<{ total: number; over: number }> {
+  const row = await trx
+    .selectFrom('pipeline_stages')
+    .select((eb) => [
+      eb.fn.countAll<string>().as('total'),
+      eb.fn.countAll<string>().filterWhere('status', 'in', OVER).as('over'),
+    ])
+    .where('run_id', '=', runId)
+    .where('stage', '=', stage)
+    .where('item', '>=', 0)
+    .executeTakeFirstOrThrow();
+  return { total: Number(row.total), over: Number(row.over) };
+}
+
 /** Rows for items 0 to `count` - 1, where they are missing. */
 export async function insertItems(
   trx: Trx,

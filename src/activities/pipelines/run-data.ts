@@ -3,7 +3,7 @@ import { Failure } from '../../schema/failures.ts';
 import type { Json, JsonObject } from '../../schema/json.ts';
 import type { PipelineDefinition, StageDefinition } from '../../schema/pipelines.ts';
 import type { DatasetRef, StageRequest } from '../../schema/stages/contract.ts';
-import { evaluate, invalid, type Scope, withinTime } from '../../services/pipelines/expressions.ts';
+import { celScope, evaluate, invalid, type Scope, withinTime } from '../../services/pipelines/expressions.ts';
 import { needsOf } from '../../services/pipelines/graph.ts';
 import { bareExpression, resolveTemplates } from '../../services/pipelines/templates.ts';
 import type { Db, Trx } from '../../stores/database.ts';
@@ -83,7 +83,7 @@ export function conditionHolds(data: RunData, stage: number): boolean {
   const { when } = stageOf(data, stage);
   if (when === undefined) return true;
   return named('when', () => {
-    const value = withinTime(() => evaluate(bareExpression(when, data.names), scopeOf(data)));
+    const value = withinTime(() => evaluate(bareExpression(when, data.names), celScope(scopeOf(data))));
     if (typeof value === 'boolean') return value;
     throw invalid(`gives ${JSON.stringify(value).slice(0, 100)}, not true or false`);
   });
@@ -96,7 +96,9 @@ export function itemsOfStage(data: RunData, stage: number): Json[] | null {
   const { items, limit = 1_000 } = for_each;
   return named('for_each.items', () => {
     const value =
-      typeof items === 'string' ? withinTime(() => evaluate(bareExpression(items, data.names), scopeOf(data))) : items;
+      typeof items === 'string'
+        ? withinTime(() => evaluate(bareExpression(items, data.names), celScope(scopeOf(data))))
+        : items;
     if (!Array.isArray(value)) throw invalid(`gives ${JSON.stringify(value).slice(0, 100)}, not a list`);
     if (value.length > limit) throw invalid(`gives ${value.length} items; at most ${limit} are allowed`);
     return value;

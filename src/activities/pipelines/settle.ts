@@ -6,7 +6,10 @@ import type { DatasetRef, StageOutput } from '../../schema/stages/contract.ts';
 import type { Trx } from '../../stores/database.ts';
 import { tellProgress } from '../../stores/pipeline-progress.ts';
 import { LIVE_RUNS, lockRun, type PipelineRunRow, patchRun } from '../../stores/pipeline-runs.ts';
-import { completeStage, itemsOf, OVER, type StageRow, setStage } from '../../stores/pipeline-stages.ts';
+import { completeStage, countItems, itemsOf, OVER, type StageRow, setStage } from '../../stores/pipeline-stages.ts';
+
+/** Of items together; their number is told. */
+const MOST_ARTIFACTS = 1_000;
 
 /** Writes how a stage or an item stands when it did not end well. */
 export async function settleStage(deps: Deps, input: SettleInput): Promise<void> {
@@ -45,22 +48,22 @@ export async function finishItems(deps: Deps, input: RunRef & { stage: number })
   });
 }
 
-/** What a stage with items leaves: the artifacts of all, the counts, and their one table where they made any. */
+/** What a stage with items leaves: the artifacts of all (a thousand at most), the counts, and their one table where they made any. */
 export function itemsOutput(items: readonly StageRow[], dataset: DatasetRef | null): StageOutput {
   const artifacts = items.flatMap(({ item, output }) =>
     (output?.artifacts ?? []).map((artifact) => ({ ...artifact, name: `${item}/${artifact.name}` })),
   );
   const rows = items.reduce((sum, { output }) => sum + (output?.dataset?.rows ?? 0), 0);
-  return { dataset, artifacts, summary: { items: items.length, rows } };
+  const listed = artifacts.slice(0, MOST_ARTIFACTS);
+  return { dataset, artifacts: listed, summary: { items: items.length, rows, artifacts: artifacts.length } };
 }
 
 /** Carries the share of items that are over to the stage. */
 export async function tellItems(trx: Trx, run: PipelineRunRow, stage: number): Promise<void> {
-  const items = await itemsOf(trx, run.run_id, stage);
-  const over = items.filter(({ status }) => OVER.includes(status)).length;
+  const { total, over } = await countItems(trx, run.run_id, stage);
   await trx
     .updateTable('pipeline_stages')
-    .set({ progress: items.length === 0 ? 1 : over / items.length })
+    .set({ progress: total === 0 ? 1 : over / total })
     .where('run_id', '=', run.run_id)
     .where('stage', '=', stage)
     .where('item', '=', -1)

@@ -29,6 +29,8 @@ export async function openStageTask(
   if (batch !== null && (await hasAnswer(deps, ref, batch))) return null;
   const place = `${ref.stage}/${ref.item}/${ref.try}/${batch ?? -1}`;
   const task_id = `task-${uuidV5(`stage-task:${ref.workflow_id}/${place}`)}`;
+  const data = await readRun(deps.db, ref.run_id);
+  const task: NewTask = batch === null ? stageTask(deps, data, ref) : await batchTask(deps, data, ref, batch);
   const opened = await deps.db.transaction().execute(async (trx) => {
     const run = await lockRun(trx, ref);
     const earlier = await findTask(trx, task_id);
@@ -36,8 +38,6 @@ export async function openStageTask(
       const { timeout_seconds, owner } = earlier;
       return { input: { task_id, owner, attempt: 1, timeout_seconds, assigned: false }, others: [] };
     }
-    const data = await readRun(trx, ref.run_id);
-    const task: NewTask = batch === null ? stageTask(deps, data, ref) : await batchTask(deps, data, ref, batch);
     const admitted = await admitTask(trx, deps, {
       ...task,
       task_id,

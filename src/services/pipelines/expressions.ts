@@ -51,7 +51,14 @@ export interface Expression {
   stages: ReadonlySet<string> | null;
   /** Whether it reads `item` or `item_index`. */
   usesItem: boolean;
-  run(scope: Scope): unknown;
+  run(scope: CelScope): unknown;
+}
+
+/** A scope in the library's own values: made once for all expressions of a stage. */
+export type CelScope = Record<string, unknown>;
+
+export function celScope(scope: Scope): CelScope {
+  return toCel({ ...scope }) as CelScope;
 }
 
 /**
@@ -66,7 +73,7 @@ export function parseExpression(source: string, names: readonly string[]): Expre
     const checked = parsed.check();
     if (!checked.valid) throw checked.error ?? new Error('is not valid');
     const read = namesRead(parsed.ast);
-    return { text, ...read, run: (scope) => parsed(toCel({ ...scope }) as Record<string, unknown>) };
+    return { text, ...read, run: (scope) => parsed(scope) };
   } catch (error) {
     throw invalid(reasonOf(error));
   }
@@ -127,7 +134,7 @@ export function withinTime<T>(work: () => T): T {
 }
 
 /** The value of one expression as JSON. */
-export function evaluate(expression: Expression, scope: Scope): Json {
+export function evaluate(expression: Expression, scope: CelScope): Json {
   return fromCel(expression.run(scope));
 }
 

@@ -1,7 +1,15 @@
 /** Templates in configurations: `${expression}` inside text, and text that is nothing else keeps the value's type. */
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are the templates themselves
 import type { Json } from '../../schema/json.ts';
-import { type Expression, evaluate, invalid, MAX_RESULT_BYTES, parseExpression, type Scope } from './expressions.ts';
+import {
+  celScope,
+  type Expression,
+  evaluate,
+  invalid,
+  MAX_RESULT_BYTES,
+  parseExpression,
+  type Scope,
+} from './expressions.ts';
 
 /** Most templates of one stage. */
 const MAX_TEMPLATES = 200;
@@ -86,6 +94,7 @@ export function bareExpression(text: string, names: readonly string[]): Expressi
 
 /** A copy in which every template is replaced. To be called within `withinTime`. */
 export function resolveTemplates<T extends Json>(value: T, names: readonly string[], scope: Scope): T {
+  const cel = celScope(scope);
   let left = MAX_RESULT_BYTES;
   const take = (made: Json): Json => {
     left -= JSON.stringify(made).length;
@@ -97,13 +106,13 @@ export function resolveTemplates<T extends Json>(value: T, names: readonly strin
     const parts = splitTemplate(source);
     const [only] = parts;
     if (parts.length === 1 && only && 'expression' in only) {
-      return take(evaluate(parseExpression(only.expression, names), scope));
+      return take(evaluate(parseExpression(only.expression, names), cel));
     }
     return take(
       parts
         .map((part) => {
           if ('text' in part) return part.text;
-          const made = evaluate(parseExpression(part.expression, names), scope);
+          const made = evaluate(parseExpression(part.expression, names), cel);
           return typeof made === 'string' ? made : JSON.stringify(made);
         })
         .join(''),

@@ -100,3 +100,22 @@ test('rows go to agents in batches and come back as one table', async () => {
   expect(run.stages[2].dataset.rows).toBe(1);
   expect(seen.map(({ payload }) => payload.batch.rows.length).toSorted()).toEqual([10, 10, 5]);
 });
+
+test('cancelled, a run takes its task with it', async () => {
+  const nobody = { name: 'nobody', type: 'analysis', executor: 'agent', capabilities: ['nobody'] };
+  const runId = await stand.execute(ana, pipeline([nobody]));
+  const { stages } = await stand.until(runId, (run) => run.stages[0].task_id !== null);
+  await stand.call(ana, 'runs.cancel', { run_id: runId });
+  const run = await stand.over(runId);
+  expect(run).toMatchObject({ status: 'cancelled', stages: [{ status: 'cancelled' }] });
+  expect(await stand.call(ana, 'tasks.get', { task_id: stages[0].task_id })).toMatchObject({ status: 'cancelled' });
+});
+
+test('a task that somebody else cancels fails its stage, not the run as cancelled', async () => {
+  const nobody = { name: 'nobody', type: 'analysis', executor: 'agent', capabilities: ['nobody'] };
+  const runId = await stand.execute(ana, pipeline([nobody]));
+  const { stages } = await stand.until(runId, (run) => run.stages[0].task_id !== null);
+  await stand.call(ana, 'tasks.cancel', { task_id: stages[0].task_id });
+  const run = await stand.over(runId);
+  expect(run).toMatchObject({ status: 'failed', stages: [{ status: 'failed' }] });
+});

@@ -129,3 +129,18 @@ test('the sample pipeline runs over the sample data', async () => {
   const csv = await stand.call(ana, 'runs.artifact', { run_id: runId, name: 'publish/fleet.csv' });
   expect(String(await read(csv.body))).toMatch(/advice[\s\S]*replace/);
 });
+
+test('the other sample asks before it publishes', async () => {
+  const file = new URL('../../../samples/pipelines/with-approval.yaml', import.meta.url);
+  const runId = await stand.execute(ana, parse(readFileSync(file, 'utf8')), {
+    parameters: { regions: ['north', 'east', 'south'] },
+  });
+  const { approvals } = await stand.until(runId, (run) => run.approvals.length > 0);
+  expect(approvals[0]).toMatchObject({ message: 'Publish the regions?' });
+  await stand.call(ana, 'approvals.decide', { approval_id: approvals[0].approval_id, decision: 'approve' });
+  const run = await stand.over(runId);
+  expect(run.error).toBeNull();
+  const csv = await stand.call(ana, 'runs.artifact', { run_id: runId, name: 'publish/regions.csv' });
+  expect(String(await read(csv.body))).toBe('region\neast\nnorth\nsouth\n');
+  expect(run.stages[5]).toMatchObject({ name: 'take-back', status: 'skipped' });
+});

@@ -100,6 +100,24 @@ test('paused, nothing new begins; what runs ends; resumed, it goes on', async ()
   await expect(stand.call(ana, 'runs.pause', { run_id: runId })).rejects.toMatchObject({ code: 'conflict' });
 });
 
+test('paused in the middle of a list, no other item begins', async () => {
+  const go = Promise.withResolvers<void>();
+  does['each'] = () => go.promise;
+  const runId = await stand.execute(ana, pipeline([act('each', { for_each: { items: [1, 2, 3], concurrency: 1 } })]));
+  await stand.until(runId, () => calls.length === 1);
+  await stand.call(ana, 'runs.pause', { run_id: runId });
+  go.resolve();
+  const paused = await stand.until(runId, (run) => run.stages[0].items.by_status.completed === 1);
+  expect(paused.status).toBe('paused');
+  // An answer to an update comes after everything that was due before it.
+  await stand.call(ana, 'runs.pause', { run_id: runId });
+  expect(await stand.deps.temporal.workflow.getHandle(paused.workflow_id).executeUpdate('pause')).toBe('paused');
+  expect(calls).toHaveLength(1);
+  await stand.call(ana, 'runs.resume', { run_id: runId });
+  expect(await stand.over(runId)).toMatchObject({ status: 'completed' });
+  expect(calls).toHaveLength(3);
+});
+
 test('cancelled, what runs is stopped and waited for, and the run ends once', async () => {
   let stopped = false;
   does['long'] = (signal) =>

@@ -2,7 +2,13 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: templates of pipelines
 import { expect, test } from 'vitest';
 import type { Json } from '../../../src/schema/json.ts';
-import { evaluate, parseExpression, type Scope, withinTime } from '../../../src/services/pipelines/expressions.ts';
+import {
+  celScope,
+  evaluate,
+  parseExpression,
+  type Scope,
+  withinTime,
+} from '../../../src/services/pipelines/expressions.ts';
 import { resolveTemplates } from '../../../src/services/pipelines/templates.ts';
 
 const names = ['data-ingestion', 'clean'];
@@ -14,7 +20,7 @@ const scope: Scope = {
   item: { city: 'Oslo' },
   item_index: 0,
 };
-const value = (text: string): Json => withinTime(() => evaluate(parseExpression(text, names), scope));
+const value = (text: string): Json => withinTime(() => evaluate(parseExpression(text, names), celScope(scope)));
 
 test.each<[string, Json]>([
   ['parameters.n > 3 && input.source.startsWith("s3")', true],
