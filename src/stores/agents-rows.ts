@@ -126,3 +126,10 @@ export async function anythingToWatch(db: Db): Promise<boolean> {
     OR EXISTS (SELECT FROM tasks WHERE slot AND assigned_agent IS NOT NULL) AS any`.execute(db);
   return found.rows[0]?.any ?? false;
 }
+
+/** Notes a sign of life that is no heartbeat, such as a claim; at most once in `everySeconds`. */
+export async function touchAgent(db: Db, agentId: string, everySeconds: number): Promise<void> {
+  await sql`
+    UPDATE agents SET last_heartbeat = now() WHERE agent_id = ${agentId} AND deleted_at IS NULL
+      AND last_heartbeat < now() - make_interval(secs => ${everySeconds})`.execute(db);
+}

@@ -1,5 +1,6 @@
 /** `agents.register`: a new agent, or the one of this name updated. */
 import { AgentRegistered, AgentRegistration } from '../../schema/agents.ts';
+import { tellLost } from '../../services/agents/lost.ts';
 import { registerAgent } from '../../services/agents/register.ts';
 import { tellRoom } from '../../services/agents/room.ts';
 import { triggerWatch } from '../../services/agents/watch-schedule.ts';
@@ -30,7 +31,8 @@ export const agentsRegister = defineOperation({
   audited: true,
   statusOf: ({ created }) => (created ? 201 : 200),
   async run({ deps, principal }, input) {
-    const { row, token, created } = await registerAgent(deps, principal, input);
+    const { row, token, created, abandoned } = await registerAgent(deps, principal, input);
+    await tellLost(deps, abandoned);
     triggerWatch(deps);
     tellRoom(deps);
     return {

@@ -9,9 +9,11 @@ import {
   type AgentRow,
   countAgents,
   findAgentByName,
+  type HeldTask,
   insertAgent,
   lockAgent,
   lockRegistrations,
+  tasksOf,
 } from '../../stores/agents-rows.ts';
 import { findCredential } from '../../stores/credentials.ts';
 import type { Trx } from '../../stores/database.ts';
@@ -26,6 +28,8 @@ export interface Registered {
   /** Null when the agent came with the token that it has. */
   token: string | null;
   created: boolean;
+  /** Tasks of the process that had this name before: its token has ended, so it can say nothing of them any more. */
+  abandoned: HeldTask[];
 }
 
 /**
@@ -70,7 +74,7 @@ async function create(
   });
   await appendEvents(trx, [agentEvent(row, new Date())]);
   const token = await issue(trx, principal, row);
-  return { row, token, created: true };
+  return { row, token, created: true, abandoned: [] };
 }
 
 async function update(
@@ -97,7 +101,9 @@ async function update(
     health: null,
     current_load: 0,
   });
-  return { row: changed, token: itself ? null : await issue(trx, principal, changed), created: false };
+  if (itself) return { row: changed, token: null, created: false, abandoned: [] };
+  const token = await issue(trx, principal, changed);
+  return { row: changed, token, created: false, abandoned: await tasksOf(trx, [row.agent_id]) };
 }
 
 function columnsOf(registration: AgentRegistration) {

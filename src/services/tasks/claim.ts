@@ -4,6 +4,7 @@ import { Failure } from '../../schema/failures.ts';
 import { PRIORITIES } from '../../schema/names.ts';
 import type { Principal } from '../../schema/principal.ts';
 import type { ClaimedTask, ClaimRequest } from '../../schema/tasks.ts';
+import { touchAgent } from '../../stores/agents-rows.ts';
 import { type ClaimedRow, claimedBefore, claimNext } from '../../stores/task-claims.ts';
 import { waitForTasks } from './bell.ts';
 import { leaseSeconds } from './lease.ts';
@@ -57,6 +58,8 @@ export async function claimTasks(
 }
 
 async function claimOnce(deps: Deps, agentId: string, request: ClaimRequest): Promise<ClaimedRow[]> {
+  // Whoever asks for work is alive.
+  await touchAgent(deps.db, agentId, deps.config.AGENT_HEARTBEAT_SECONDS / 2);
   const rows = await claimNext(deps.db, {
     agent_id: agentId,
     max: request.max,

@@ -113,6 +113,14 @@ test('one that dies goes through every status to offline, its tasks are told, an
   expect((await toldOf(dying.agentId)).at(-1)).toBe('active');
 });
 
+test('a process that takes the name over ends the tasks of the one before, whose token has ended', async () => {
+  const first = await start('twice');
+  const task = await putRunningTask(stand.deps.db, first.agentId);
+  const second = await start('twice');
+  expect(second.agentId).toBe(first.agentId);
+  expect(told).toEqual([{ workflow: `task-${task}`, signal: 'agentLost', input: { attempt: 1 } }]);
+});
+
 test('one that never heartbeats lives by its health endpoint, and is gone with it', async () => {
   const agent = await start('quiet', '--mode', 'push', '--no-heartbeat');
   await ageBy(agent.agentId, 3_600);
