@@ -1,6 +1,7 @@
 /** One job's database: opened with its limits, its user SQL judged, then closed off for good before any of it runs. */
 import { createHash } from 'node:crypto';
-import { createReadStream, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import type { Copied, EngineError, EngineJob, Row, UserSql } from './messages.ts';
@@ -75,10 +76,10 @@ export async function openJob(job: EngineJob): Promise<JobDatabase> {
 
 /** Whether one of them needs a single thread. */
 async function judgeAll(connection: DuckDBConnection, job: EngineJob): Promise<boolean> {
-  const known = await catalogue(connection);
+  const functions = await catalogue(connection);
   let needsOneThread = false;
   for (const user of job.userSql) {
-    const verdict = judge(await parse(connection, user), user.kind, viewNames(job, user), known);
+    const verdict = judge(await parse(connection, user), user.kind, viewNames(job, user), functions);
     if (verdict.fault !== null) throw new EngineFault({ kind: 'denied', path: user.path, message: verdict.fault });
     needsOneThread ||= verdict.needsOneThread;
   }
@@ -102,15 +103,20 @@ async function parse(connection: DuckDBConnection, user: UserSql): Promise<unkno
   return JSON.parse(String(result.getRowsJson()[0]?.[0] ?? 'null'));
 }
 
+let known: Catalogue | null = null;
+
+/** The same for every job of this process. */
 async function catalogue(connection: DuckDBConnection): Promise<Catalogue> {
+  if (known) return known;
   const result = await connection.runAndReadAll(
     "SELECT DISTINCT lower(function_name), function_type FROM duckdb_functions() WHERE function_type IN ('scalar', 'aggregate', 'macro') AND (stability IS NULL OR stability <> 'VOLATILE' OR function_name = 'error')",
   );
   const rows = result.getRowsJson();
-  return {
+  known = {
     steady: new Set(rows.map(([name]) => String(name))),
     aggregates: new Set(rows.filter(([, type]) => type === 'aggregate').map(([name]) => String(name))),
   };
+  return known;
 }
 
 async function wrap<T>(job: EngineJob, step: () => Promise<T>): Promise<T> {
@@ -134,12 +140,21 @@ function explain(job: EngineJob, error: unknown): EngineError {
   return { kind: raw.startsWith('Permission Error') ? 'denied' : 'failed', path: '', message: words };
 }
 
+/** Hashed while it goes to the disk: the store, which takes it over, then finds it there. */
 async function hashFile(file: string): Promise<{ bytes: number; sha256: string }> {
   const hash = createHash('sha256');
   let bytes = 0;
-  for await (const chunk of createReadStream(file, { highWaterMark: 1024 * 1024 })) {
-    hash.update(chunk as Buffer);
-    bytes += (chunk as Buffer).length;
+  const handle = await open(file, 'r+');
+  try {
+    const written = handle.sync();
+    written.catch(() => undefined);
+    for await (const chunk of handle.createReadStream({ highWaterMark: 1024 * 1024, autoClose: false, start: 0 })) {
+      hash.update(chunk as Buffer);
+      bytes += (chunk as Buffer).length;
+    }
+    await written;
+  } finally {
+    await handle.close();
   }
   return { bytes, sha256: hash.digest('hex') };
 }
