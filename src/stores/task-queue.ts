@@ -138,16 +138,19 @@ export async function assign(
   return rows.length > 0;
 }
 
-/** Assigned tasks whose workflow has not begun with them for a while: it may not have been told. */
-export async function staleAssignments(db: Db, olderThanSeconds: number): Promise<Assigned[]> {
-  return db
-    .selectFrom('tasks')
-    .select(['task_id', 'workflow_id', 'attempt'])
-    .where('slot', '=', true)
-    .where('phase', '=', 'assigned')
-    .where('assigned_at', '<', sql<Date>`now() - make_interval(secs => ${olderThanSeconds})`)
-    .limit(1_000)
-    .execute();
+/**
+ * Assigned tasks whose workflow has not begun with them for `seconds`: it may not have been told. Each is named once in
+ * that time, by whoever asks first: an engine that is merely slow must not get all of them again and again.
+ */
+export async function staleAssignments(db: Db, seconds: number): Promise<Assigned[]> {
+  const { rows } = await sql<Assigned>`
+    UPDATE tasks SET updated_at = now() WHERE task_id IN (
+      SELECT task_id FROM tasks
+      WHERE slot AND phase = 'assigned' AND updated_at < now() - make_interval(secs => ${seconds})
+      LIMIT 200 FOR UPDATE SKIP LOCKED)
+    RETURNING task_id, workflow_id, attempt
+  `.execute(db);
+  return rows;
 }
 
 /** How many stand before this one in the queue, by priority and time, and how many wait in all. */

@@ -9,7 +9,7 @@ import { type Assigned, admit, staleAssignments } from '../../stores/task-queue.
 import { startRun } from '../engine.ts';
 
 /** A workflow that was told and does nothing for so long is told again. */
-const STALE_SECONDS = 10;
+const STALE_SECONDS = 30;
 const TELL_MS = 5_000;
 
 /** Ends an attempt once and resolves with what follows; others that get its slot are told. */
