@@ -1,4 +1,4 @@
-/** `npm run bench [a b c d f] [--large]`: measures and writes `bench/RESULTS.md`. Rows not asked for keep their old figures. */
+/** `npm run bench [a b c d e f p-a p-b p-c p-d p-e] [--large]`: measures and writes `bench/RESULTS.md`. Rows not asked for keep their old figures. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, platform, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -8,8 +8,11 @@ import { benchSmallFile } from './engine/small-file.ts';
 import { benchIngest, benchMemory } from './ingest/run.ts';
 import { benchLive } from './live/run.ts';
 import { benchMcp } from './mcp/run.ts';
+import { benchPipeline } from './pipeline/run.ts';
+import { benchSystem } from './pipeline/system.ts';
 import { benchQuery } from './query/run.ts';
 import type { Row } from './row.ts';
+import { benchTasks } from './tasks/run.ts';
 
 const RESULTS = fileURLToPath(new URL('./RESULTS.md', import.meta.url));
 const LOCK = fileURLToPath(new URL('../package-lock.json', import.meta.url));
@@ -21,6 +24,10 @@ const BENCHES: Record<string, () => Promise<Row[]>> = {
   d: () => benchQuery(),
   e: () => benchQuery({ large: true }),
   f: async () => [await benchDispatch(), ...(await benchSmallFile())],
+  'p-a': async () => [await benchSystem(), await benchPipeline()],
+  'p-b': () => benchTasks(['p-b']),
+  'p-c': () => benchTasks(['p-c']),
+  'p-d': () => benchTasks(['p-d']),
   'p-e': benchLive,
 };
 

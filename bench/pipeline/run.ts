@@ -1,6 +1,5 @@
 /** Bench (p-a): six stages over a million rows beside one bare DuckDB script that leaves the same results. */
-import { createHash } from 'node:crypto';
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { StageDeps } from '../../src/activities/stages/job.ts';
@@ -10,6 +9,7 @@ import type { StageOutput, StageRequest } from '../../src/schema/stages/contract
 import { folderStore } from '../../src/stores/objects/folder.ts';
 import { median, type Row } from '../row.ts';
 import { bareScript } from './bare.ts';
+import { hash, timed } from './measure.ts';
 import { benchStages, ROWS, writeOrders } from './stages.ts';
 
 const ROUNDS = 5;
@@ -94,14 +94,4 @@ export async function runStages(runner: StageEngines, prefix: string, verbose = 
     if (done.dataset) inputs = [{ name: stage.name, dataset: done.dataset }];
   }
   return outputs;
-}
-
-async function timed(work: () => Promise<unknown>): Promise<number> {
-  const started = performance.now();
-  await work();
-  return performance.now() - started;
-}
-
-function hash(file: string): string {
-  return createHash('sha256').update(readFileSync(file)).digest('hex');
 }
