@@ -19,6 +19,7 @@ export interface Job<C> {
   workspace: Workspace;
   engines: EnginePool;
   signal: AbortSignal;
+  /** How far the stage is, 0 to 1. Without a message: how far the statement that runs is. */
   progress(share: number, message: string): void;
 }
 

@@ -70,10 +70,14 @@ export async function inWorkspace<T>(
   const deadline = new AbortController();
   const timer = setTimeout(() => deadline.abort(late), request.timeout_seconds * 1_000);
   const signal = AbortSignal.any([options.signal, deadline.signal]);
-  let share = 0;
+  let told = 0;
+  let reached = 0;
+  // A stage names how far it is; in between, the engine says how far its statement is, which is a part of the rest.
   const progress = (given: number, message: string) => {
-    share = Math.max(share, Math.min(1, given));
-    options.progress(share, message);
+    if (message !== '') reached = Math.max(reached, given);
+    const share = message === '' ? reached + 0.9 * (1 - reached) * given : given;
+    told = Math.max(told, Math.min(1, share));
+    options.progress(told, message);
   };
   const workspace = await createWorkspace(deps, signal);
   try {

@@ -40,7 +40,7 @@ export async function stageKit(
     cwd: folder,
     env: { DATA_DIR: join(folder, 'data'), STAGE_MEMORY_MB: '256', ...settings },
   });
-  const objects = folderStore({ root: join(config.dataDir, 'objects'), bucket: config.S3_BUCKET });
+  const objects = more.objects ?? folderStore({ root: join(config.dataDir, 'objects'), bucket: config.S3_BUCKET });
   const absent = undefined as never;
   const deps: StageDeps = {
     config,
