@@ -84,7 +84,7 @@ export async function invoke(
 
 /** Checks untrusted input; throws Failure('invalid_input') that names every faulty field. */
 export function parseInput<S extends z.ZodObject>(schema: S, raw: unknown): z.output<S> {
-  const parsed = schema.safeParse(raw);
+  const parsed = safeParse(schema, raw);
   if (parsed.success) return parsed.data;
   const faults = parsed.error.issues.map((issue) => ({
     path: issue.path.join('.') || '(input)',
@@ -122,4 +122,16 @@ function resourceOf(value: unknown): string | null {
     if (typeof id === 'string') return `${key.slice(0, -3)}:${id}`;
   }
   return null;
+}
+
+/** Values nested without end exhaust the stack before any rule of the schema can refuse them. */
+function safeParse<S extends z.ZodObject>(schema: S, raw: unknown): z.ZodSafeParseResult<z.output<S>> {
+  try {
+    return schema.safeParse(raw);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new Failure('invalid_input', 'The input is nested too deep', {
+      faults: [{ path: '(input)', message: 'is nested too deep' }],
+    });
+  }
 }

@@ -1,7 +1,7 @@
 /** What a pipeline is made of, as callers write it: stages, their dependencies, and how an execution is asked for. */
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: how templates of pipelines are written
 import { z } from 'zod';
-import { isStorable } from './json.ts';
+import { isShallow, isStorable } from './json.ts';
 import { EXECUTORS, STAGE_TYPES } from './names.ts';
 
 /** Most stages of a pipeline, items of one `for_each`, and bytes of a definition as JSON. */
@@ -14,10 +14,15 @@ export const MAX_RUN_INPUT_BYTES = 256 * 1024;
 export const APPROVAL_SECONDS = 7 * 86_400;
 const MAX_APPROVAL_SECONDS = 90 * 86_400;
 
-export const STORABLE = { message: 'must hold neither NUL characters nor lone surrogates' };
+export const STORABLE = 'must hold neither NUL characters nor lone surrogates';
 /** Ids as we make them; anything else is nobody's. */
 export const PipelineId = z.string().regex(/^[A-Za-z0-9_-]{1,100}$/, 'must be an id that we gave');
-const JsonObjectShape = z.record(z.string().max(200), z.json()).refine(isStorable, STORABLE);
+/** Deepest nesting of anything that goes with a pipeline or a run. */
+export const MAX_DEPTH = 64;
+const JsonObjectShape = z
+  .record(z.string().max(200), z.json())
+  .refine(isStorable, STORABLE)
+  .refine((value) => isShallow(value, MAX_DEPTH), { message: `must nest ${MAX_DEPTH} deep at most` });
 export const StageName = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}$/, 'must be 1 to 100 letters, digits, spaces, dots, dashes or underscores');
@@ -42,8 +47,15 @@ export const StageDefinition = z.strictObject({
     .min(1)
     .max(2_000)
     .optional()
-    .describe('CEL over input, parameters and stages; false skips the stage'),
-  on_failure: z.union([z.enum(['fail', 'skip', 'continue']), z.strictObject({ compensate: StageName })]).optional(),
+    .describe(
+      'CEL over input, parameters and stages; false skips the stage, and what depends on it runs on what had reached it',
+    ),
+  on_failure: z
+    .union([z.enum(['fail', 'skip', 'continue']), z.strictObject({ compensate: StageName })])
+    .optional()
+    .describe(
+      'fail the run; skip what depends on the stage; continue, so that what depends on it sees it failed; or run a stage that compensates it. When absent: fail, or continue if it is not required',
+    ),
   for_each: z
     .strictObject({
       items: z.union([z.string().min(1).max(2_000), z.array(z.json()).min(1).max(MAX_ITEMS)]),

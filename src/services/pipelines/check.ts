@@ -1,8 +1,8 @@
 /** Everything that is wrong with a pipeline, each fault with its place: shape, graph, configurations, expressions. */
 import { Failure, type Fault } from '../../schema/failures.ts';
-import { isStorable, type Json, type JsonObject } from '../../schema/json.ts';
+import { isShallow, isStorable, type Json, type JsonObject } from '../../schema/json.ts';
 import { STAGE_TYPES } from '../../schema/names.ts';
-import { MAX_DEFINITION_BYTES, PipelineDefinition, STORABLE } from '../../schema/pipelines.ts';
+import { MAX_DEFINITION_BYTES, MAX_DEPTH, PipelineDefinition, STORABLE } from '../../schema/pipelines.ts';
 import { checkStage } from './check-stage.ts';
 import { cyclesOf, type Edge, needsOf, upstreamOf } from './graph.ts';
 
@@ -34,11 +34,12 @@ export function checkedDefinition(raw: unknown, options: CheckOptions): Pipeline
 }
 
 export function definitionFaults(raw: unknown, options: CheckOptions): Fault[] {
+  if (!isShallow(raw, MAX_DEPTH)) return [{ path: '(pipeline)', message: `must nest ${MAX_DEPTH} deep at most` }];
   const size = Buffer.byteLength(JSON.stringify(raw) ?? '');
   if (size > MAX_DEFINITION_BYTES) {
     return [{ path: '(pipeline)', message: `is ${size} bytes as JSON; at most ${MAX_DEFINITION_BYTES} are allowed` }];
   }
-  if (!isStorable(raw)) return [{ path: '(pipeline)', ...STORABLE }];
+  if (!isStorable(raw)) return [{ path: '(pipeline)', message: STORABLE }];
   const outline = outlineOf(raw);
   const faults = [
     ...shapeFaults(raw),

@@ -88,7 +88,7 @@ test('rows go to agents in batches and come back as one table', async () => {
   const check = {
     name: 'check',
     type: 'transformation',
-    config: { sql: 'SELECT sum(square) AS total FROM input HAVING total = 4900' },
+    config: { sql: 'SELECT sum(square) AS total, first(n) AS n FROM input HAVING total = 4900 AND first(n) = 0' },
   };
   const run = await stand.over(await stand.execute(ana, pipeline([load, rate, check])));
   expect(run.error).toBeNull();

@@ -236,6 +236,35 @@ test('the same key with the same body is one run', async () => {
   expect(calls).toEqual(['once']);
 });
 
+test('what cannot work is refused before anything is admitted', async () => {
+  const { pipeline_id } = await stand.call(ana, 'pipelines.create', pipeline([act('x')]));
+  const execute = (more: object) => stand.call(ana, 'pipelines.execute', { pipeline_id, ...more });
+  await expect(execute({ notification: { email: 'a@example.com' } })).rejects.toMatchObject({
+    code: 'invalid_input',
+    message: expect.stringContaining('SMTP_URL'),
+  });
+  await expect(execute({ version: 7 })).rejects.toMatchObject({ code: 'not_found' });
+  await expect(execute({ parameters: { big: 'x'.repeat(300_000) } })).rejects.toMatchObject({
+    code: 'payload_too_large',
+  });
+  const deep = JSON.parse(`${'['.repeat(100_000)}${']'.repeat(100_000)}`);
+  await expect(execute({ parameters: { deep } })).rejects.toMatchObject({ code: 'invalid_input' });
+  await expect(execute({ parameters: { nul: '\0' } })).rejects.toMatchObject({ code: 'invalid_input' });
+  expect((await stand.call(ana, 'pipelines.runs', { pipeline_id })).items).toEqual([]);
+});
+
+test('lists page by cursor, newest first', async () => {
+  const ann = caller('developer', { id: 'ann-who-lists' });
+  const made: string[] = [];
+  for (let n = 0; n < 3; n += 1)
+    made.push((await stand.call(ann, 'pipelines.create', pipeline([act('x')]))).pipeline_id);
+  const first = await stand.call(ann, 'pipelines.list', { limit: 2 });
+  const second = await stand.call(ann, 'pipelines.list', { limit: 2, cursor: first.next_cursor });
+  expect([first.truncated, second.truncated]).toEqual([true, false]);
+  const ids = [...first.items, ...second.items].map(({ pipeline_id }: any) => pipeline_id);
+  expect(ids).toEqual(made.toReversed());
+});
+
 test('others are told that there is nothing', async () => {
   const runId = await stand.execute(ana, pipeline([act('mine')]));
   const run = await stand.over(runId);

@@ -237,3 +237,13 @@ test('a definition over 60 KiB is refused as such', () => {
   const raw = pipeline([stage('a', { config: { sql: `SELECT '${'x'.repeat(62_000)}'` } })]);
   expect(faults(raw)).toMatchObject([{ path: '(pipeline)', message: expect.stringContaining('61440') }]);
 });
+
+test('a definition nested without end, or with what cannot be kept, is refused as such', () => {
+  const deep = JSON.parse(`${'['.repeat(20_000)}${']'.repeat(20_000)}`);
+  expect(faults(pipeline([stage('a', { config: { deep } })]))).toMatchObject([
+    { message: expect.stringContaining('64 deep') },
+  ]);
+  expect(faults(pipeline([stage('a', { config: { sql: 'SELECT \u0000' } })]))).toMatchObject([
+    { message: expect.stringContaining('NUL') },
+  ]);
+});
