@@ -1,4 +1,5 @@
 /** One try of a stage of type `operation`: any operation of the house, with the permissions that the run's caller has now. */
+import { setTimeout } from 'node:timers/promises';
 import type { Deps } from '../../deps.ts';
 import { Failure } from '../../schema/failures.ts';
 import type { Json, JsonObject } from '../../schema/json.ts';
@@ -32,18 +33,33 @@ export async function runOperation(deps: Deps, operate: Operate, ref: StageRef):
     if (operation === undefined) throw new Failure('invalid_pipeline', 'The stage names no operation');
     const principal = await currentPrincipal(deps.db, data.run);
     const requestId = delegatedRequestId(ref);
-    const result = await operate({
-      operation,
-      principal,
-      input: resolved(data, ref.stage, ref.item, 'input'),
-      requestId,
-      // A try that is repeated after a crash leads to what it began; a new try begins anew.
-      idempotencyKey: requestId,
-      signal,
-      report: (done, total) => progress(total > 0 ? done / total : 0),
-    });
+    const input = resolved(data, ref.stage, ref.item, 'input');
+    const result = await whenAllowed(signal, () =>
+      operate({
+        operation,
+        principal,
+        input,
+        requestId,
+        // A try that is repeated after a crash leads to what it began; a new try begins anew.
+        idempotencyKey: requestId,
+        signal,
+        report: (done, total) => progress(total > 0 ? done / total : 0),
+      }),
+    );
     return outputFrom(deps, result as Json, prefixOf(data.run, ref.stage, ref.item));
   });
+}
+
+/** The caller's rate limit is no failure of the stage: its turn comes within the time that the stage has. */
+async function whenAllowed<T>(signal: AbortSignal, act: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await act();
+    } catch (error) {
+      if (!(error instanceof Failure) || error.code !== 'too_many_requests') throw error;
+      await setTimeout((error.retryAfterSeconds ?? 1) * 1000, undefined, { signal });
+    }
+  }
 }
 
 /** What somebody answered, as the output of a stage: in the summary when it is small, else as an artifact. */

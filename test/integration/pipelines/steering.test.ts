@@ -2,6 +2,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: templates of pipelines
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { Failure } from '../../../src/schema/failures.ts';
 import { makeKey } from '../api/stand.ts';
 import { caller, op, openStand, pipeline, type Stand } from './stand.ts';
 
@@ -196,6 +197,17 @@ test('an operation runs with what the caller may do, and is audited as theirs', 
     { principal_id: 'ann', outcome: 'forbidden', request_id: `run:${run.run_id}/0/-1/1.1` },
     { principal_id: 'admin-1', outcome: 'ok' },
   ]);
+});
+
+test('a rate limit that is used up puts a stage off, and does not fail it', async () => {
+  let refused = 0;
+  does['busy'] = () => {
+    refused += 1;
+    if (refused <= 2) throw new Failure('too_many_requests', 'not now', { retryAfterSeconds: 0.01 });
+  };
+  const run = await stand.over(await stand.execute(ana, pipeline([act('busy')])));
+  expect(run.stages[0]).toMatchObject({ status: 'completed', attempt: 1 });
+  expect(calls).toHaveLength(3);
 });
 
 test('a key that loses its role or its life in the meantime takes its runs with it', async () => {
