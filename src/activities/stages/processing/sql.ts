@@ -25,7 +25,7 @@ export async function processSql(job: Job<unknown>, sql: string, plan: BatchPlan
     });
     // What works row by row gives the same over all rows at once as batch by batch, many times faster.
     if (session.rowWise || plan.batches <= 1) {
-      await session.run(`CREATE VIEW batch AS SELECT * EXCLUDE (${POSITION}) FROM __input`, PLACE);
+      await session.run(`CREATE OR REPLACE VIEW batch AS SELECT * EXCLUDE (${POSITION}) FROM __input`, PLACE);
       await session.run(`CREATE VIEW __result AS ${sql}`, PLACE);
       return done(await writeDataset(job, session, 'SELECT * FROM __result', PLACE), plan.workers);
     }
