@@ -106,7 +106,7 @@ export async function runsEndedBefore(db: Db, before: Date, limit: number): Prom
     .execute();
 }
 
-/** With its stages and approvals. */
+/** With its stages and approvals. One that was taken up again meanwhile stays. */
 export async function removeRun(db: Db | Trx, runId: string): Promise<void> {
-  await db.deleteFrom('pipeline_runs').where('run_id', '=', runId).execute();
+  await db.deleteFrom('pipeline_runs').where('run_id', '=', runId).where('status', 'not in', LIVE_RUNS).execute();
 }

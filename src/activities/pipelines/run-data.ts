@@ -5,6 +5,7 @@ import type { PipelineDefinition, StageDefinition } from '../../schema/pipelines
 import type { DatasetRef, StageRequest } from '../../schema/stages/contract.ts';
 import { celScope, evaluate, invalid, type Scope, withinTime } from '../../services/pipelines/expressions.ts';
 import { needsOf } from '../../services/pipelines/graph.ts';
+import { runPrefix } from '../../services/pipelines/remove.ts';
 import { bareExpression, resolveTemplates } from '../../services/pipelines/templates.ts';
 import type { Db, Trx } from '../../stores/database.ts';
 import { findPipelineRun, type PipelineRunRow } from '../../stores/pipeline-runs.ts';
@@ -148,9 +149,4 @@ export function inputsOf(data: RunData, stage: number): StageRequest['inputs'] {
 /** Where a stage or an item puts its objects: the same on every try, so that a repeat overwrites what it repeats. */
 export function prefixOf(run: { run_id: string }, stage: number, item: number): string {
   return item < 0 ? `${runPrefix(run.run_id)}${stage}/` : `${runPrefix(run.run_id)}${stage}/${item}/`;
-}
-
-/** Below it lies everything that a run keeps in the object store. */
-export function runPrefix(runId: string): string {
-  return `runs/${runId}/`;
 }

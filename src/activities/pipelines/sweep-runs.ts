@@ -1,7 +1,7 @@
 /** Retention of runs: rows, and what they keep in the object store. */
 import type { Deps } from '../../deps.ts';
-import { removeRun, runsEndedBefore } from '../../stores/pipeline-runs.ts';
-import { runPrefix } from './run-data.ts';
+import { removeRunForGood } from '../../services/pipelines/remove.ts';
+import { runsEndedBefore } from '../../stores/pipeline-runs.ts';
 
 const AT_ONCE = 200;
 
@@ -14,8 +14,7 @@ export async function sweepPipelineRuns(deps: Deps, before: Date): Promise<numbe
   for (;;) {
     const runs = await runsEndedBefore(deps.db, before, AT_ONCE);
     for (const { run_id } of runs) {
-      await deps.objects.deletePrefix(runPrefix(run_id));
-      await removeRun(deps.db, run_id);
+      await removeRunForGood(deps, run_id);
       removed += 1;
     }
     if (runs.length < AT_ONCE) break;

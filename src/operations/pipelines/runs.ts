@@ -10,6 +10,7 @@ import type { Principal } from '../../schema/principal.ts';
 import { pauseRun, resumeRun, retryRun, stopRun } from '../../services/pipelines/control.ts';
 import { executePipeline } from '../../services/pipelines/execute.ts';
 import { changeableRunOf, grantedIds, visiblePipeline, visibleRunOf } from '../../services/pipelines/lookup.ts';
+import { removeRunForGood } from '../../services/pipelines/remove.ts';
 import { runLinks, runSummary, runView } from '../../services/pipelines/views.ts';
 import { listPipelineRuns, type PipelineRunRow } from '../../stores/pipeline-runs.ts';
 import { type AnyOperation, defineOperation } from '../contract.ts';
@@ -136,11 +137,29 @@ function control(verb: string, summary: string, act: (deps: Deps, run: PipelineR
   });
 }
 
+const remove = defineOperation({
+  name: 'runs.delete',
+  summary: 'Delete a run that is over, with its artifacts',
+  room: 'pipelines',
+  permission: 'pipelines:write',
+  input: RunIdRef,
+  output: RunIdRef,
+  http: { method: 'delete', path: '/api/v1/pipeline-runs/{run_id}', tag: 'pipelines' },
+  failures: ['not_found', 'conflict', 'unavailable'],
+  audited: true,
+  async run({ deps, principal }, { run_id }) {
+    await changeableRunOf(deps, principal, run_id);
+    await removeRunForGood(deps, run_id);
+    return { run_id };
+  },
+});
+
 export const runOperations: AnyOperation[] = [
   execute,
   ofPipeline,
   list,
   get,
+  remove,
   control('pause', 'Begin no new stage; what runs goes on to its end', pauseRun),
   control('resume', 'Go on with a paused run', resumeRun),
   control('cancel', 'Stop a run and what it is doing', stopRun),

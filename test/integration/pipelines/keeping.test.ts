@@ -112,4 +112,12 @@ test('when their time is over, runs go with all that they kept, and younger ones
   expect(await objects(young)).toBeGreaterThan(0);
   await expect(stand.call(ana, 'runs.get', { run_id: old })).rejects.toMatchObject({ code: 'not_found' });
   expect(await stand.call(ana, 'runs.get', { run_id: young })).toMatchObject({ status: 'completed' });
+  // Or before their time, when their owner says so.
+  await stand.call(ana, 'runs.delete', { run_id: young });
+  expect(await objects(young)).toBe(0);
+  await expect(stand.call(ana, 'runs.get', { run_id: young })).rejects.toMatchObject({ code: 'not_found' });
+  const live = await stand.execute(ana, pipeline([op('asks', {}, { approval: true })]));
+  await expect(stand.call(ana, 'runs.delete', { run_id: live })).rejects.toMatchObject({ code: 'conflict' });
+  await stand.call(ana, 'runs.cancel', { run_id: live });
+  await stand.over(live);
 });
