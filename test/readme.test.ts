@@ -1,6 +1,6 @@
-/** Holds the README to the code: every setting, every exit code, and files that exist. */
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+/** Holds the README and docs/ to the code: every setting, exit code and metric, and files and headings that exist. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { exitCodesHelp } from '../src/cli/exit-codes.ts';
@@ -23,8 +23,43 @@ test('the exit codes are those of the command', () => {
   for (const row of codes) expect(README).toContain(row);
 });
 
-test('every file of the repository that it names is there', () => {
-  const named = [...README.matchAll(/`((?:src|test|samples|bench|bin)\/[\w./-]+)`/g)].map((match) => match[1] ?? '');
+const PAGES = ['README.md', ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`)];
+const read = (page: string) => readFileSync(join(ROOT, page), 'utf8');
+
+test('every file of the repository that it and the pages of docs name is there', () => {
+  const named = PAGES.flatMap((page) =>
+    [...read(page).matchAll(/`((?:src|test|samples|bench|bin|examples)\/[\w./-]+)`/g)].map((match) => match[1] ?? ''),
+  );
   expect(named.length).toBeGreaterThan(20);
   expect(named.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
+});
+
+test('every link within the repository leads to a page and a heading of it', () => {
+  const anchorsOf = (page: string) =>
+    [...read(page).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+      heading
+        .toLowerCase()
+        .replaceAll(/[^\w\- ]/g, '')
+        .replaceAll(' ', '-'),
+    );
+  const broken = PAGES.flatMap((page) =>
+    [...read(page).matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g)].flatMap(([link, path = '', anchor]) => {
+      const target = path === '' ? page : join(dirname(page), path);
+      if (!existsSync(join(ROOT, target))) return [`${page}: ${link}`];
+      return anchor === undefined || anchorsOf(target).includes(anchor) ? [] : [`${page}: ${link}`];
+    }),
+  );
+  expect(broken).toEqual([]);
+});
+
+test('every setting that the pages of docs name is one, and every metric is told once', () => {
+  const settings = new Set(describeConfig(loadConfig({ env: {}, cwd: '/' })).map(({ name }) => name));
+  const named = PAGES.slice(1).flatMap((page) => [...read(page).matchAll(/`([A-Z][A-Z0-9]*_[A-Z0-9_]+)`/g)]);
+  expect(named.length).toBeGreaterThan(20);
+  expect(named.map(([, name = '']) => name).filter((name) => !settings.has(name))).toEqual([]);
+
+  const sources = ['src/metrics.ts', 'src/services/load-metrics.ts'].map(read).join();
+  const metrics = [...sources.matchAll(/name: '(ostinato_\w+)'/g)].map(([, name]) => name);
+  const told = [...read('docs/access.md').matchAll(/`(ostinato_\w+)`/g)].map(([, name]) => name);
+  expect(told.toSorted()).toEqual(metrics.toSorted());
 });

@@ -167,5 +167,9 @@ export const PROOF: Requirement[] = [
   ),
   need('7.10', 'Hybrid search over 1,000,000 vectors has a p95 under 100 ms', bench('e', 'hybrid query in process')),
   need('7.11', 'A small file is searchable within a second, near a bare workflow’s time', bench('f', 'small file')),
-  need('7.12', 'The README names only files that exist', t('readme', 'every file of the repository that it names')),
+  need(
+    '7.12',
+    'The README names only files that exist',
+    t('readme', 'every file of the repository that it and the pages'),
+  ),
 ];
