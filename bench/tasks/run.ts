@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { median, type Row } from '../row.ts';
 import { type Bench, type BenchAgent, inParallel, openBench, startAgent, submit, until } from './stand.ts';
 
-const THROUGHPUT_TASKS = 400;
+const THROUGHPUT_TASKS = 200;
 const THROUGHPUT_ROUNDS = 3;
 const AT_ONCE = 40;
 const SLEEP_MS = 3_000;

@@ -17,6 +17,7 @@ const WORKFLOWS = fileURLToPath(new URL('./workflows.ts', import.meta.url));
 
 export interface Bench {
   system: System;
+  client: Client;
   database: pg.Client;
   /** Starts the bare workflow; `ran` is told when its activity runs. */
   startBare(id: string): Promise<void>;
@@ -37,6 +38,7 @@ export async function openBench(env: Record<string, string>): Promise<Bench> {
   });
   const address = readRuntime(system.dataDir)?.addresses.temporal ?? '';
   const database = new pg.Client({ connectionString: embeddedDatabaseUrl(system.dataDir, port) });
+  database.on('error', () => {});
   await database.connect();
   const converter = dataConverter(loadConfig({ env: { PAYLOAD_KEY: KEY }, cwd: system.dataDir }));
   const native = await NativeConnection.connect({ address });
@@ -56,6 +58,7 @@ export async function openBench(env: Record<string, string>): Promise<Bench> {
   const running = workers.map((worker) => worker.run());
   return {
     system,
+    client,
     database,
     startBare: async (id) => {
       await client.workflow.start('bareTask', { taskQueue: 'bench', workflowId: `bare-${id}`, args: [id] });

@@ -44,7 +44,7 @@ export async function claimNext(db: Db, claim: Claim): Promise<ClaimedRow[]> {
       if (head === null) break;
       const by = { mode: 'pull' as const, agent_id: claim.agent_id };
       if (!(await assign(trx, head, by, claim.claim_id))) continue;
-      await markRunning(trx, head, `claimed by agent ${claim.agent_id}`);
+      await markRunning(trx, head, claim.agent_id);
       await renewLease(trx, head, claim.lease_seconds);
       taken.set(head.owner, (taken.get(head.owner) ?? 0) + 1);
       ids.push(head.task_id);

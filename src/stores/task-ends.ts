@@ -9,7 +9,15 @@ import type { NextStep, TaskStep } from '../schema/task-flow.ts';
 import type { Trx } from './database.ts';
 import type { NewEvent } from './events.ts';
 import { type Decision, decide, type Ending, type Standing } from './task-decisions.ts';
-import { eventsCte, type TaskRef, taskFailed, taskUpdated, wakeReaders } from './task-events.ts';
+import {
+  eventsCte,
+  startLine,
+  type TaskRef,
+  taskFailed,
+  taskRunning,
+  taskUpdated,
+  wakeReaders,
+} from './task-events.ts';
 import { type Assigned, admit } from './task-queue.ts';
 
 /** `completion` goes along when the result was not stored by a report before. `reported` takes what was. */
@@ -32,6 +40,8 @@ interface Row extends Standing, TaskRef {
   status: TaskStatus;
   phase: TaskPhase;
   slot: boolean;
+  /** Null: it answered before it was written down that it began. */
+  started_at: Date | null;
   progress: number;
   error: FailureRecord | null;
   wait_ms: number;
@@ -74,10 +84,10 @@ async function lockRow(trx: Trx, step: TaskStep): Promise<Row> {
       SELECT status, completion_id, error FROM task_attempts
       WHERE task_id = ${step.task_id} AND attempt = ${step.attempt} FOR UPDATE
     )
-    SELECT t.task_id, t.owner, t.workflow_id, t.attempt, t.type, t.status, t.phase, t.slot, t.progress, t.error,
+    SELECT t.task_id, t.owner, t.workflow_id, t.attempt, t.type, t.status, t.phase, t.slot, t.progress, t.error, t.started_at,
       t.timeout_seconds, t.retry_count, t.retries, t.lost, t.assigned_agent AS agent_id,
       greatest(0, extract(epoch FROM t.queued_at - now()) * 1000)::float8 AS wait_ms,
-      coalesce(extract(epoch FROM now() - t.started_at), 0)::float8 AS seconds,
+      coalesce(extract(epoch FROM now() - coalesce(t.started_at, now())), 0)::float8 AS seconds,
       a.completion_id, a.error AS reported_error
     FROM tasks t LEFT JOIN a ON true
     WHERE t.task_id = ${step.task_id} AND t.workflow_id = ${step.workflow_id} FOR UPDATE OF t
@@ -118,6 +128,7 @@ async function write(
   const completionId = completion?.completion_id ?? row.completion_id;
   const errorJson = error === null ? null : JSON.stringify(error);
   const progress = status === 'completed' ? 1 : row.progress;
+  const silent = row.phase === 'assigned' && status !== 'cancelled';
   await sql`
     WITH ${completion === null ? sql`` : resultCte(row, completion)} task AS (
       UPDATE tasks SET status = ${status}, phase = ${phase}, slot = false, lease_until = NULL,
@@ -127,11 +138,12 @@ async function write(
         progress = ${progress}::real, error = ${over ? errorJson : null}::jsonb,
         result = ${resultSql(status, completion, completionId)},
         queued_at = ${over ? sql`queued_at` : sql`now() + make_interval(secs => ${decision.backoff_ms / 1000})`},
+        started_at = ${silent ? sql`coalesce(started_at, now())` : sql`started_at`},
         completed_at = ${over ? sql`now()` : null}, updated_at = now()
       WHERE task_id = ${row.task_id}
     ), attempt AS (
       UPDATE task_attempts SET status = ${decision.attempt_status}, error = ${errorJson}::jsonb, ended_at = now(),
-        completion_id = ${completionId}::uuid
+        started_at = ${silent ? sql`now()` : sql`started_at`}, completion_id = ${completionId}::uuid
       WHERE task_id = ${row.task_id} AND attempt = ${row.attempt} AND status = 'running'
     ), run AS (
       UPDATE workflow_runs SET status = ${over ? status : 'running'}, error = ${over ? errorJson : null}::jsonb,
@@ -139,9 +151,9 @@ async function write(
       WHERE workflow_id = ${row.workflow_id} AND closed_at IS NULL AND ${over}
     ), log AS (
       INSERT INTO task_logs (task_id, attempt, level, message)
-      VALUES (${row.task_id}, ${row.attempt}, ${error === null ? 'info' : over ? 'error' : 'warn'},
-        ${logLine(row, decision)})
-    ), ${eventsCte(eventsOf(row, decision, progress))}
+      VALUES ${silent ? sql`(${row.task_id}, ${row.attempt}, 'info', ${startLine(row.attempt, row.agent_id)}),` : sql``}
+        (${row.task_id}, ${row.attempt}, ${error === null ? 'info' : over ? 'error' : 'warn'}, ${logLine(row, decision)})
+    ), ${eventsCte([...(silent ? [taskRunning(row)] : []), ...eventsOf(row, decision, progress)])}
     SELECT ${wakeReaders}
   `.execute(trx);
 }

@@ -28,6 +28,16 @@ export function taskUpdated(
   return event(task, 'task.updated', key, data);
 }
 
+/** Somebody has begun with the attempt. */
+export function taskRunning(task: TaskRef & { attempt: number }): NewEvent {
+  return taskUpdated(task, `${task.attempt}/running`, { status: 'running', progress: 0 });
+}
+
+/** The log line of the same moment. */
+export function startLine(attempt: number, agentId: string | null): string {
+  return `Task started: attempt ${attempt}, ${agentId === null ? 'built in' : `agent ${agentId}`}`;
+}
+
 export function taskFailed(task: TaskRef, key: string, error: FailureRecord, at = new Date()): NewEvent {
   const data: TaskErrorData = {
     task_id: task.task_id,

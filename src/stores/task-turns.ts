@@ -5,7 +5,7 @@ import type { TaskStatus, TaskType } from '../schema/names.ts';
 import type { AgentEndpoints, TaskPhase } from '../schema/tables-control.ts';
 import type { TaskStep } from '../schema/task-flow.ts';
 import type { Db, Trx } from './database.ts';
-import { eventsCte, type TaskRef, taskUpdated, wakeReaders } from './task-events.ts';
+import { eventsCte, startLine, type TaskRef, taskRunning, taskUpdated, wakeReaders } from './task-events.ts';
 
 /** How an attempt is done. */
 export type AttemptMode = 'builtin' | 'push' | 'pull' | 'mcp';
@@ -33,7 +33,7 @@ export interface Turn extends TaskRef {
   credential: string | null;
   /** Set once the agent works on by itself. */
   lease_in_ms: number | null;
-  /** Until the attempt has taken all the time it may. */
+  /** Until the attempt has taken all the time it may; its time runs from when somebody begins with it. */
   left_ms: number;
   /** An agent's word on this attempt was accepted. */
   reported: boolean;
@@ -46,7 +46,8 @@ export async function readTurn(db: Db | Trx, step: TaskStep): Promise<Turn | und
       t.priority, t.timeout_seconds, t.status, t.phase, t.progress, a.executor AS mode, a.agent_id,
       g.name AS agent_name, g.owner AS agent_owner, g.endpoints, g.credential,
       (extract(epoch FROM t.lease_until - now()) * 1000)::float8 AS lease_in_ms,
-      (extract(epoch FROM coalesce(a.started_at, now()) - now()) * 1000 + t.timeout_seconds * 1000.0)::float8 AS left_ms,
+      (CASE WHEN t.phase = 'running' THEN extract(epoch FROM a.started_at - now()) * 1000 ELSE 0 END
+        + t.timeout_seconds * 1000.0)::float8 AS left_ms,
       a.completion_id IS NOT NULL AS reported
     FROM tasks t
     LEFT JOIN task_attempts a ON a.task_id = t.task_id AND a.attempt = t.attempt
@@ -57,8 +58,11 @@ export async function readTurn(db: Db | Trx, step: TaskStep): Promise<Turn | und
 }
 
 /** Somebody has begun with the attempt: from now on its time runs. A second call changes nothing. */
-export async function markRunning(db: Db | Trx, task: TaskRef & { attempt: number }, by: string): Promise<void> {
-  const key = `${task.attempt}/running`;
+export async function markRunning(
+  db: Db | Trx,
+  task: TaskRef & { attempt: number },
+  agentId: string | null,
+): Promise<void> {
   await sql`
     WITH task AS (
       UPDATE tasks SET phase = 'running', status = 'running', started_at = coalesce(started_at, now()),
@@ -73,8 +77,8 @@ export async function markRunning(db: Db | Trx, task: TaskRef & { attempt: numbe
       WHERE workflow_id = ${task.workflow_id} AND status = 'pending' AND EXISTS (SELECT FROM task)
     ), log AS (
       INSERT INTO task_logs (task_id, attempt, level, message)
-      SELECT task_id, ${task.attempt}::int, 'info', ${`Task started: attempt ${task.attempt}, ${by}`} FROM task
-    ), ${eventsCte([taskUpdated(task, key, { status: 'running', progress: 0 })], sql`EXISTS (SELECT FROM task)`)}
+      SELECT task_id, ${task.attempt}::int, 'info', ${startLine(task.attempt, agentId)} FROM task
+    ), ${eventsCte([taskRunning(task)], sql`EXISTS (SELECT FROM task)`)}
     SELECT ${wakeReaders} FROM task
   `.execute(db);
 }

@@ -14,6 +14,8 @@ import { markRunning, readTurn, renewLease, reportProgress, requeue, type Turn }
 
 /** A call that ends so close to the end of its time has run out of it: timers may be early by a little. */
 const CLOSE_MS = 20;
+/** An answer within this time counts as one at once. */
+const MARK_AFTER_MS = 50;
 
 /**
  * Takes the attempt as far as it goes by itself: into the queue, out of it when there is a slot and an agent, and to
@@ -63,9 +65,7 @@ async function call(deps: Deps, step: TaskStep, turn: Turn, signal: AbortSignal)
     return { kind: 'over', next: await settleAttempt(deps, step, { ending: { kind: 'timeout' } }) };
   const timeoutMs = Math.ceil(turn.left_ms);
   const until = performance.now() + timeoutMs;
-  // Side by side: the agent need not wait until it is written down that it was called.
-  const running = markRunning(deps.db, turn, `agent ${turn.agent_name ?? turn.agent_id}`);
-  running.catch(() => {});
+  const running = markSoon(deps, turn);
   let result: JsonObject | null;
   try {
     result =
@@ -73,17 +73,43 @@ async function call(deps: Deps, step: TaskStep, turn: Turn, signal: AbortSignal)
         ? await callMcp(deps, turn, agent, { timeoutMs, signal })
         : await push(deps, turn, agent, { timeoutMs, signal });
   } catch (error) {
-    await running;
+    await running.settled();
     if (signal.aborted || !(error instanceof Failure)) throw error;
     return failed(deps, step, error, performance.now() >= until - CLOSE_MS);
   }
-  await running;
   if (result === null) {
+    await running.now();
     const seconds = leaseSeconds(deps.config);
     await renewLease(deps.db, step, seconds);
     return { kind: 'working', look_in_ms: Math.min(seconds * 1000, timeoutMs) };
   }
+  await running.settled();
   return completed(deps, step, result);
+}
+
+/**
+ * The agent need not wait until it is written down that it was called; and of one that answers at once it is written
+ * together with its end.
+ */
+function markSoon(deps: Deps, turn: Turn): { now(): Promise<void>; settled(): Promise<void> } {
+  let marking: Promise<void> | undefined;
+  const mark = () => {
+    marking ??= markRunning(deps.db, turn, turn.agent_id);
+    marking.catch(() => {});
+    return marking;
+  };
+  const timer = setTimeout(mark, MARK_AFTER_MS);
+  const stop = () => clearTimeout(timer);
+  return {
+    now: () => {
+      stop();
+      return mark();
+    },
+    settled: async () => {
+      stop();
+      await marking;
+    },
+  };
 }
 
 /** Null: it answered 202 and will call back. */

@@ -23,7 +23,7 @@ export async function runBuiltin(
 ): Promise<TaskTurn> {
   const turn = await readTurn(deps.db, step);
   if (!turn || turn.phase === 'closed' || turn.attempt !== step.attempt) return over(deps, step);
-  await markRunning(deps.db, turn, 'built in');
+  await markRunning(deps.db, turn, null);
   const started = await readTurn(deps.db, step);
   const leftMs = started?.left_ms ?? turn.left_ms;
   if (leftMs <= 0) return { kind: 'over', next: await settleAttempt(deps, step, { ending: { kind: 'timeout' } }) };

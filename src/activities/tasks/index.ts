@@ -3,22 +3,25 @@ import { Context } from '@temporalio/activity';
 import type { Deps } from '../../deps.ts';
 import type { StageRunner } from '../../schema/stages/contract.ts';
 import type { FinishInput, TaskStep } from '../../schema/task-flow.ts';
-import { byCode, keepAlive } from '../context.ts';
+import { byCode } from '../context.ts';
 import { beginAttempt } from './begin.ts';
 import { runBuiltin } from './builtin.ts';
 import { askQuietAgent, finishAttempt, lookAfter } from './finish.ts';
 import { tellCancelled } from './tell-cancelled.ts';
 
+const HEARTBEAT_MS = 2_000;
+
 export function createTaskActivities(deps: Deps, runner: StageRunner) {
   const signal = () => Context.current().cancellationSignal;
   return {
     beginAttempt: byCode(async (step: TaskStep) => {
-      // An agent may take its time before it answers.
-      const stop = keepAlive(() => null);
+      // Most are over before the first heartbeat is due: not one call to the engine for those.
+      const context = Context.current();
+      const timer = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
       try {
-        return await beginAttempt(deps, step, signal());
+        return await beginAttempt(deps, step, context.cancellationSignal);
       } finally {
-        stop();
+        clearInterval(timer);
       }
     }),
     runBuiltin: byCode((step: TaskStep) => runBuiltin(deps, runner, step, signal())),
