@@ -1,5 +1,8 @@
 /** The runs of pipelines and deliveries whose histories are recorded: every way they can go. */
 import { createServer, type Server } from 'node:http';
+import type { Client } from '@temporalio/client';
+import { QUEUES, WORKFLOWS } from '../../src/schema/names.ts';
+import type { RunPipelineInput } from '../../src/schema/pipeline-flow.ts';
 import type { System } from '../support/system.ts';
 import type { Recorded } from './scenarios.ts';
 
@@ -18,7 +21,10 @@ const chain = (...stages: object[]) => ({
   dependencies: stages.slice(1).map((_, n) => ({ from: n, to: n + 1 })),
 });
 
-export async function runPipelineScenarios(system: System): Promise<Recorded[]> {
+/** Events after which the run that is to continue as new does: some items in. */
+const FEW_EVENTS = 20;
+
+export async function runPipelineScenarios(system: System, client: Client): Promise<Recorded[]> {
   const recorded: Recorded[] = [];
   const receiver = await receive();
   const { port } = receiver.address() as { port: number };
@@ -84,6 +90,22 @@ export async function runPipelineScenarios(system: System): Promise<Recorded[]> 
   await waits(cancelled);
   await steer(cancelled, 'cancel');
   await over(cancelled);
+
+  // The same run under a workflow that continues as new early; recorded is the part that did.
+  const items = whoami('each', { for_each: { items: [1, 2, 3, 4, 5], concurrency: 1 } });
+  const long = await execute('runPipeline-continued', chain(whoami('asks', { approval: true }), items));
+  const { approvals: asks, pipeline_id, owner, workflow_id } = await waits(long);
+  const args: [RunPipelineInput] = [{ run_id: long, pipeline_id, owner, attempt: 1, history_limit: FEW_EVENTS }];
+  const handle = await client.workflow.start(WORKFLOWS.runPipeline, {
+    workflowId: workflow_id,
+    taskQueue: QUEUES.workflows,
+    args,
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+    workflowIdConflictPolicy: 'TERMINATE_EXISTING',
+  });
+  Object.assign(recorded.at(-1) ?? {}, { runId: handle.firstExecutionRunId });
+  await ask('POST', `/api/v1/approvals/${asks[0].approval_id}/decide`, { decision: 'approve' });
+  await over(long);
 
   const { agent_id, token } = await ask('POST', '/api/v1/agents/register', {
     name: 'recorded pipelines',
