@@ -1,5 +1,5 @@
 /** Promises about asking, the doors, and what is measured. */
-import { bench, need, type Requirement, t } from './shape.ts';
+import { bench, hand, need, type Requirement, t } from './shape.ts';
 
 export const QUERY: Requirement[] = [
   need(

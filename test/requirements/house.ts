@@ -1,5 +1,5 @@
 /** Promises about starting, settings and the skeleton. */
-import { hand, need, type Requirement, t } from './shape.ts';
+import { need, type Requirement, t } from './shape.ts';
 
 export const START: Requirement[] = [
   need(
@@ -77,9 +77,8 @@ export const START: Requirement[] = [
     ...need(
       '1.14',
       'docker compose runs the whole house with health checks and volumes',
-      hand(
-        'Every setting in the compose file is one of the schema, and the same kinds of server are run by the external tests.',
-      ),
+      t('compose', 'every setting is one of the schema, and together they are valid'),
+      t('integration/external/external', 'nothing embedded is started'),
     ),
     open: 'The file itself has not been run on a container engine.',
   },
