@@ -172,4 +172,9 @@ export const PROOF: Requirement[] = [
     'The README names only files that exist',
     t('readme', 'every file of the repository that it and the pages'),
   ),
+  need(
+    '7.13',
+    'The tours of the README work as they are written',
+    hand('Each command was run, from an empty data folder, and what it printed was pasted.'),
+  ),
 ];
