@@ -111,6 +111,13 @@ test('a webhook is signed so that its receiver can tell, and delivered once', as
   expect(other.secret).not.toBe(secret);
 });
 
+test('a webhook carries the credential that the run names', async () => {
+  await stand.call(ana, 'credentials.create', { name: 'hooks', kind: 'bearer', secret: 'a-token-of-theirs' });
+  const runId = await run({ webhook: hook('ok'), credential: 'hooks' });
+  await notificationOf(runId, ({ status }) => status === 'delivered');
+  expect(received[0].headers.authorization).toBe('Bearer a-token-of-theirs');
+});
+
 test('the end of a failed run, and an approval that waits, are told too', async () => {
   const failing = await run({ webhook: hook('ok') }, [op('bad', { fail: true })]);
   await notificationOf(failing, ({ status, event }) => event === 'pipeline.failed' && status === 'delivered');
