@@ -67,7 +67,8 @@ export function requestOf(turn: Turn, leftMs: number): StageRequest {
     inputs: [],
     input_data: isObject(input_data) ? input_data : null,
     parameters: isObject(parameters) ? parameters : {},
-    prefix: `runs/${turn.workflow_id}/${turn.attempt}/`,
+    // Not by the workflow: the id of a later round is no object key, while attempts are counted over all rounds.
+    prefix: `runs/${turn.task_id}/${turn.attempt}/`,
     owner: turn.owner,
     all_owners: false,
     timeout_seconds: Math.max(1, Math.ceil(leftMs / 1000)),
