@@ -183,8 +183,13 @@ export const CALLERS: Requirement[] = [
   ),
   need(
     'p7.14',
-    'The audit log and events are kept for their own time, and logs are rotated',
+    'The audit log and events are kept for their own time; logs are JSON lines at a level, and rotated',
     t('integration/limits/retention', 'keeps each kind of row for its own time'),
+    t(
+      'logging',
+      'every line is JSON with its time, level, process and words, and holds no secret',
+      'a level leaves out',
+    ),
     t('local/logs', 'rotates by size and keeps three old ones'),
   ),
 ];

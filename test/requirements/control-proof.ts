@@ -18,7 +18,7 @@ export const CONTROL_PROOF: Requirement[] = [
   ),
   need(
     'p9.2',
-    'A thousand tasks of five agents all complete, each accepted once, while agents, worker, API and Temporal are killed',
+    'A thousand tasks of five agents all complete, each accepted once and no slot left over, while agents, worker, API and Temporal are killed',
     t('e2e/agents-crash', 'all end completed, each accepted once, however often something is killed'),
   ),
   need(
@@ -43,6 +43,7 @@ export const CONTROL_PROOF: Requirement[] = [
     'p9.6',
     'Oversized and slow bodies, floods of messages and forged callbacks end with an answer',
     t('e2e/hostile', 'too large'),
+    t('integration/limits/slow', 'headers that do not come are answered 408', 'bodies that crawl hold up nobody'),
     t('integration/live/protocol', 'close the socket when too large or too many', 'survive garbage on the wire'),
     t('clients/agent-calls', 'never answers, or answers a byte at a time', 'sends too much, announced or not'),
     t('integration/tasks/reports', '%s of another agent, of a caller'),

@@ -31,9 +31,16 @@ export const PIPELINES: Requirement[] = [
     t('integration/pipelines/flow', 'runs keep the version that they began with'),
   ),
   need(
+    'p3.18',
+    'A pipeline is deleted when no run of it is live; runs go with all they kept when their time is over',
+    t('integration/pipelines/flow', 'runs keep the version that they began with'),
+    t('integration/pipelines/keeping', 'when their time is over, runs go with all that they kept'),
+  ),
+  need(
     'p3.4',
     'A run is shown with stages, attempts, times, progress and where to see it in Temporal’s Web UI',
     t('integration/pipelines/data', 'the sample pipeline runs over the sample data'),
+    t('services/pipelines/views', 'a run leads to everything about it, Temporal’s Web UI too'),
     t('integration/pipelines/flow', 'a stage is tried again as often as it may, and attempts are counted'),
     t('cli/pipeline-runs', 'status shows the run, its stages and what waits'),
   ),
@@ -108,6 +115,7 @@ export const PIPELINES: Requirement[] = [
     'An approval waits for a decision by API, MCP or command line, and has a deadline',
     t('integration/pipelines/steering', 'a stage with an approval waits, and the first decision counts'),
     t('integration/time/pipelines', 'an approval that nobody decides fails its stage at its deadline, a week later'),
+    t('integration/mcp/pipelines', 'a run that waits says for what'),
     t('integration/cli/pipelines', 'a run is watched over a restart of the API, and decided from another terminal'),
   ),
   need(
