@@ -22,7 +22,7 @@ beforeAll(async () => {
   stack = await testStack();
   database = openDatabase(stack.databaseUrl, { max: 5 });
   web = createServer((request, response) => {
-    if (request.url === '/orders.csv') response.end('id,name\n1,from afar\n');
+    if (request.url === '/orders.csv' || request.url === '/50%25%zz.csv') response.end('id,name\n1,from afar\n');
     else response.writeHead(404).end();
   }).listen(0, '127.0.0.1');
   const egress = createEgress({ allow: ['127.0.0.1'], maxBytes: 1_000_000, timeoutMs: 5_000 });
@@ -116,10 +116,25 @@ describe('a table in Postgres', () => {
     await output({ table: { name: 'mine' } });
     await expect(output({ table: { name: 'mine' } }, { owner: 'bob' })).rejects.toMatchObject({ code: 'forbidden' });
     expect(await query('SELECT count(*)::int AS n FROM pipeline_output.mine')).toEqual([{ n: 25 }]);
+    await output({ table: { name: 'mine', mode: 'append' } }, { owner: 'root', all_owners: true });
+    await output({ table: { name: 'mine' } }, { owner: 'root', all_owners: true });
+    await output({ table: { name: 'mine' } });
     for (const name of ['Upper', 'a b', 'x"; DROP TABLE y; --', '../x', 'public.x']) {
       await expect(output({ table: { name } }), name).rejects.toMatchObject({ code: 'invalid_input' });
     }
   });
+});
+
+test('a merged table is kept from nothing by names of others, and may be merged by another key', async () => {
+  const merge = (table: string, key: string[]) => output({ table: { name: table, mode: 'upsert', key } });
+  await output({ table: { name: 'sold_key' } }, { owner: 'bob' });
+  await merge('sold', ['id']);
+  await merge('sold', ['title', 'id']);
+  await merge('sold', ['id']);
+  expect(await query('SELECT count(*)::int AS n FROM pipeline_output.sold')).toEqual([{ n: 25 }]);
+  const long = 'x'.repeat(60);
+  await merge(`${long}_a`, ['id']);
+  await merge(`${long}_b`, ['id']);
 });
 
 describe('the search index', () => {
@@ -219,6 +234,24 @@ describe('other sources', () => {
     await expect(read('bob')).rejects.toMatchObject({ code: 'forbidden' });
   });
 
+  test("a pipeline run's objects, by the keys that its stages name", async () => {
+    const [run_id, pipeline_id] = [randomUUID(), randomUUID()];
+    await query(`INSERT INTO pipelines (pipeline_id, owner, name) VALUES ('${pipeline_id}', 'alice', 'p')`);
+    await query(
+      `INSERT INTO pipeline_runs (run_id, pipeline_id, version, owner, principal, workflow_id)
+       VALUES ('${run_id}', '${pipeline_id}', 1, 'alice', '{}', 'run-${run_id}')`,
+    );
+    await kit.put(`runs/${run_id}/0/data.csv`, 'a\n1\n');
+    const read = (owner: string) => kit.run('data-ingestion', { source: `runs/${run_id}/0/data.csv` }, { owner });
+    expect((await read('alice')).dataset?.rows).toBe(1);
+    await expect(read('bob')).rejects.toMatchObject({ code: 'forbidden' });
+  });
+
+  test("nobody's by a key in capitals, which some file systems take for the same", async () => {
+    for (const source of ['Uploads/x', 'RUNS/the-run/0/data.csv', 's3://orchestra-data-ingestion/Outputs/bob/'])
+      await expect(kit.run('data-ingestion', { source }), source).rejects.toMatchObject({ code: 'forbidden' });
+  });
+
   test('an address, through the guard for outgoing calls', async () => {
     const { port } = web.address() as AddressInfo;
     const done = await kit.run('data-ingestion', { source: `http://127.0.0.1:${port}/orders.csv` });
@@ -226,6 +259,8 @@ describe('other sources', () => {
     await expect(kit.run('data-ingestion', { source: `http://127.0.0.1:${port}/absent.csv` })).rejects.toMatchObject({
       code: 'fetch_failed',
     });
+    const odd = await kit.run('data-ingestion', { source: `http://127.0.0.1:${port}/50%25%zz.csv` });
+    expect(odd.dataset?.rows).toBe(1);
     await expect(kit.run('data-ingestion', { source: 'http://127.0.0.2/x.csv' })).rejects.toMatchObject({
       code: 'egress_denied',
     });

@@ -58,21 +58,23 @@ async function objects(job: Job<unknown>, key: string): Promise<SourceFile[]> {
 async function mayRead(job: Job<unknown>, key: string): Promise<void> {
   const { owner, all_owners } = job.request;
   if (all_owners) return;
-  const [room, whose] = key.split('/');
-  if (room === 'outputs' && whose === ownerFolder(owner)) return;
-  if (room === 'runs' && whose && (await ownsRun(job, whose))) return;
+  const [first = '', whose] = key.split('/');
+  // Some file systems take capitals for the same.
+  const room = first.toLowerCase();
+  if (first === 'outputs' && whose === ownerFolder(owner)) return;
+  if (first === 'runs' && whose && (await ownsRun(job, whose))) return;
   if (key === '' || room === 'uploads' || room === 'runs' || room === 'outputs') {
     throw new Failure('forbidden', `${key || 'The whole bucket'} is not yours to read`);
   }
 }
 
-async function ownsRun(job: Job<unknown>, workflowId: string): Promise<boolean> {
-  const run = await job.deps.db
-    .selectFrom('workflow_runs')
-    .select('owner')
-    .where('workflow_id', '=', workflowId)
-    .executeTakeFirst();
-  return run?.owner === job.request.owner;
+/** What a pipeline run keeps goes by the run's id, all else by its workflow's. */
+async function ownsRun({ deps, request }: Job<unknown>, id: string): Promise<boolean> {
+  const { db } = deps;
+  const run =
+    (await db.selectFrom('pipeline_runs').select('owner').where('run_id', '=', id).executeTakeFirst()) ??
+    (await db.selectFrom('workflow_runs').select('owner').where('workflow_id', '=', id).executeTakeFirst());
+  return run?.owner === request.owner;
 }
 
 async function uploaded(job: Job<unknown>, fileId: string): Promise<SourceFile> {
@@ -86,10 +88,20 @@ async function uploaded(job: Job<unknown>, fileId: string): Promise<SourceFile> 
 }
 
 async function download(job: Job<unknown>, address: string): Promise<SourceFile> {
+  const label = labelOf(new URL(address));
   const { body } = await job.deps.egress.stream(address, {
     signal: job.signal,
     timeoutMs: job.request.timeout_seconds * 1_000,
   });
-  const label = decodeURIComponent(new URL(address).pathname.split('/').at(-1) ?? '') || new URL(address).host;
   return { path: await job.workspace.save(label.replace(/[^A-Za-z0-9._-]/g, '_').slice(-100), body), label };
+}
+
+/** The last part of the path; a percent sign that encodes nothing stands for itself. */
+function labelOf({ pathname, host }: URL): string {
+  const last = pathname.split('/').at(-1) ?? '';
+  try {
+    return decodeURIComponent(last) || host;
+  } catch {
+    return last;
+  }
 }

@@ -1,4 +1,5 @@
 /** A table in Postgres, filled in one transaction: replaced, appended to once a run, or merged by key. */
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import pg from 'pg';
@@ -59,11 +60,11 @@ async function fill(
   const list = columns.map((column) => name(column.name)).join(', ');
   const definition = columns.map((column) => `${name(column.name)} ${postgresType(column.type)}`).join(', ');
   await client.query(`CREATE SCHEMA IF NOT EXISTS ${SCHEMA}`);
-  await checkOwner(client, job, table.name);
+  const mark = (await checkOwner(client, job, table.name)) ?? ownerMark(job.request.owner);
   const run = table.mode === 'append' ? `, ${RUN_COLUMN} text` : '';
   if (table.mode === 'replace') await client.query(`DROP TABLE IF EXISTS ${target}`);
   await client.query(`CREATE TABLE IF NOT EXISTS ${target} (${definition}${run})`);
-  await client.query(`COMMENT ON TABLE ${target} IS ${pg.escapeLiteral(ownerMark(job.request.owner))}`);
+  await client.query(`COMMENT ON TABLE ${target} IS ${pg.escapeLiteral(mark)}`);
   if (table.mode === 'replace') return copyIn(client, `${target} (${list})`, path);
   await client.query(`CREATE TEMPORARY TABLE pipeline_rows (${definition}) ON COMMIT DROP`);
   await copyIn(client, `pipeline_rows (${list})`, path);
@@ -87,15 +88,21 @@ async function upsert(
   list: string,
 ): Promise<number> {
   const keys = (table.key ?? []).map(name).join(', ');
-  await client.query(
-    `CREATE UNIQUE INDEX IF NOT EXISTS ${name(`${table.name.slice(0, 58)}_key`)} ON ${target} (${keys})`,
-  );
+  await client.query(`CREATE UNIQUE INDEX IF NOT EXISTS ${name(indexOf(table))} ON ${target} (${keys})`);
   const others = columns.filter((column) => !table.key?.includes(column.name));
   const set = others.map((column) => `${name(column.name)} = excluded.${name(column.name)}`).join(', ');
   const merged = await client.query(
     `INSERT INTO ${target} (${list}) SELECT ${list} FROM pipeline_rows ON CONFLICT (${keys}) DO ${set ? `UPDATE SET ${set}` : 'NOTHING'}`,
   );
   return merged.rowCount ?? 0;
+}
+
+/** Another for another key, and none that a table could have: both share one list of names. */
+function indexOf({ name: of, key }: TableOutput): string {
+  const hash = createHash('sha256')
+    .update(JSON.stringify([of, key]))
+    .digest('hex');
+  return `KEY-${hash.slice(0, 40)}`;
 }
 
 async function copyIn(client: pg.PoolClient, target: string, path: string): Promise<number> {
@@ -106,8 +113,11 @@ async function copyIn(client: pg.PoolClient, target: string, path: string): Prom
 
 const ownerMark = (owner: string) => `ostinato pipeline output of ${owner}`;
 
-/** A table is its maker's: somebody else's pipeline neither replaces it nor adds to it. */
-async function checkOwner(client: pg.PoolClient, job: Job<unknown>, table: string): Promise<void> {
+/**
+ * A table is its maker's: somebody else's pipeline neither replaces it nor adds to it, and one that may, since its caller
+ * may do all, does not take it over. Resolves with the mark of one that is there.
+ */
+async function checkOwner(client: pg.PoolClient, job: Job<unknown>, table: string): Promise<string | null> {
   const found = await client.query<{ mark: string | null }>(
     `SELECT obj_description(c.oid, 'pg_class') AS mark FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2`,
     [SCHEMA, table],
@@ -116,6 +126,7 @@ async function checkOwner(client: pg.PoolClient, job: Job<unknown>, table: strin
   if (row && row.mark !== ownerMark(job.request.owner) && !job.request.all_owners) {
     throw new Failure('forbidden', `The table ${SCHEMA}.${table} is somebody else's`);
   }
+  return row?.mark ?? null;
 }
 
 /** As Postgres has it; what it has no type for is JSON. */
