@@ -57,7 +57,8 @@ export interface Egress {
 
 /**
  * Every address is checked in the very lookup whose answer is connected to, so a name cannot answer twice differently.
- * Redirects are followed within the same host only, five at most, each checked anew. Throws Failure('egress_denied')
+ * Redirects are followed within the same host only, and with credentials to the same port, five at most, each checked
+ * anew. Throws Failure('egress_denied')
  * or Failure('fetch_failed'), which name the host and the reason and never repeat what the other side said.
  */
 export function createEgress(options: EgressOptions): Egress {
@@ -203,10 +204,25 @@ function redirected(from: URL, location: string, call: EgressRequest, redirects:
   if (from.protocol === 'https:' && to.protocol !== 'https:') {
     throw new Failure('egress_denied', `${host} redirects from https to ${to.protocol}`);
   }
+  // On another port somebody else may listen; from http to https, each on its own, is the usual way up.
+  if (
+    to.origin !== from.origin &&
+    !(portOf(from) === 80 && to.protocol === 'https:' && portOf(to) === 443) &&
+    !isPlain(call.headers)
+  ) {
+    throw new Failure('egress_denied', `${host} redirects a call with credentials to another port`);
+  }
   if (call.method && call.method !== 'GET' && call.method !== 'HEAD') {
     throw new Failure('fetch_failed', `${host} redirects a ${call.method}, which is not repeated elsewhere`);
   }
   return to;
+}
+
+/** Headers that prove nothing, whoever reads them; all others may. */
+const PLAIN = new Set(['accept', 'accept-language', 'content-type', 'range', 'user-agent', 'if-none-match']);
+
+function isPlain(headers: Record<string, string> = {}): boolean {
+  return Object.keys(headers).every((name) => PLAIN.has(name.toLowerCase()));
 }
 
 /** Resolves, refuses the name when any of its addresses is refused, and hands on exactly what was checked. */

@@ -158,6 +158,27 @@ describe('refuses', () => {
     });
   });
 
+  test('a redirect to another port when the call carries more than everybody may know', async () => {
+    const seen: unknown[] = [];
+    const other = createServer((request, response) => {
+      seen.push(request.headers.authorization ?? request.headers['x-api-key'] ?? null);
+      response.end('other');
+    }).listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const location = `http://127.0.0.1:${(other.address() as AddressInfo).port}/ok`;
+    routes['/elsewhere'] = (_request, response) => response.writeHead(302, { location }).end();
+    const egress = open({ allow: ['127.0.0.1'] });
+    try {
+      for (const headers of [{ authorization: 'Bearer secret' }, { 'X-Api-Key': 'secret' }])
+        await expect(egress.fetch(at('/elsewhere'), { headers })).rejects.toMatchObject({ code: 'egress_denied' });
+      expect((await egress.fetch(at('/elsewhere'))).body.toString()).toBe('other');
+      expect(seen).toEqual([null]);
+    } finally {
+      await egress.close();
+      other.close();
+    }
+  });
+
   test('a redirect whose name now leads to a private address', async () => {
     const egress = open({ allow: [`moving.test:${port}`], lookup: resolver(['127.0.0.1']) });
     routes['/port'] = (_request, response) => response.writeHead(302, { location: 'http://moving.test:1/ok' }).end();
