@@ -9,6 +9,7 @@ import { pruneQueryLog } from '../../stores/query-log.ts';
 import { pruneQuotas } from '../../stores/quotas.ts';
 import { keepAlive } from '../context.ts';
 import { sweepPipelineRuns } from '../pipelines/sweep-runs.ts';
+import { sweepTasks } from '../tasks/sweep-tasks.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -32,7 +33,9 @@ export async function sweepStorage(deps: Deps): Promise<Swept> {
     const unfinished = await deps.objects.sweepUnfinished(before);
     const orphans = await sweepOrphans(deps, before);
     const runsBefore = new Date(Date.now() - deps.config.RETENTION_DAYS * DAY_MS);
-    const rows = (await sweepRows(deps)) + (await sweepPipelineRuns(deps, runsBefore));
+    // Runs before tasks: those of a run go when it is gone.
+    const runs = await sweepPipelineRuns(deps, runsBefore);
+    const rows = (await sweepRows(deps)) + runs + (await sweepTasks(deps, runsBefore));
     await deps.vectors?.compact();
     return { unfinished, orphans, rows };
   } finally {

@@ -11,8 +11,13 @@ import { findGap } from '../../../src/stores/events.ts';
 import { openStand, type Stand } from '../api/stand.ts';
 
 let stand: Stand;
+const deletedPrefixes: string[] = [];
 beforeAll(async () => {
-  const objects = { sweepUnfinished: async () => 0, list: async function* () {} } as unknown as Deps['objects'];
+  const objects = {
+    sweepUnfinished: async () => 0,
+    list: async function* () {},
+    deletePrefix: async (prefix: string) => void deletedPrefixes.push(prefix),
+  } as unknown as Deps['objects'];
   stand = await openStand(
     { objects },
     { AUDIT_RETENTION_DAYS: '100', EVENT_RETENTION_DAYS: '10', RETENTION_DAYS: '50' },
@@ -83,6 +88,43 @@ describe('the sweep', () => {
   it('takes more than a batch of events in one go', async () => {
     await insertEvents(25_000, 30);
     expect((await sweep()).rows).toBe(25_000);
+  });
+});
+
+describe('tasks', () => {
+  async function insertTask(task_id: string, daysOld: number, run_id: string | null = null, phase = 'closed') {
+    const status = phase === 'closed' ? 'completed' : 'running';
+    await sql`INSERT INTO tasks (task_id, owner, run_id, type, priority, timeout_seconds, retry_count, workflow_id,
+        status, phase, completed_at)
+      VALUES (${task_id}, 'ada', ${run_id}, 'output', 1, 60, 0, ${`${task_id}~2`}, ${status}, ${phase},
+        now() - make_interval(days => ${daysOld}))`.execute(stand.deps.db);
+    await sql`INSERT INTO task_attempts (task_id, attempt, executor, status) VALUES (${task_id}, 1, 'builtin', 'completed')`.execute(
+      stand.deps.db,
+    );
+    await sql`INSERT INTO task_logs (task_id, attempt, level, message) VALUES (${task_id}, 1, 'info', 'x')`.execute(
+      stand.deps.db,
+    );
+    await sql`INSERT INTO task_results (completion_id, task_id, attempt, result) VALUES (gen_random_uuid(), ${task_id}, 1, '{}')`.execute(
+      stand.deps.db,
+    );
+  }
+  const left = async () =>
+    (await stand.deps.db.selectFrom('tasks').select('task_id').orderBy('task_id').execute()).map((row) => row.task_id);
+
+  it('go after their time with all that they keep, those of a run with the run', async () => {
+    await sql`INSERT INTO pipeline_runs (run_id, pipeline_id, version, owner, principal, workflow_id, status, completed_at)
+      VALUES ('kept', 'p', 1, 'ada', '{}', 'run-kept', 'completed', now() - interval '10 days')`.execute(stand.deps.db);
+    for (let count = 0; count < 101; count += 1) await insertTask(`task-old-${count}`, 51);
+    await insertTask('task-young', 49);
+    await insertTask('task-running', 51, null, 'running');
+    await insertTask('task-of-run', 51, 'kept');
+    await insertTask('task-of-gone', 51, 'gone');
+    expect((await sweep()).rows).toBe(102);
+    expect(await left()).toEqual(['task-of-run', 'task-running', 'task-young']);
+    expect(deletedPrefixes).toHaveLength(102);
+    expect(deletedPrefixes).toContain('runs/task-old-7/');
+    const { rows } = await sql`SELECT DISTINCT task_id FROM task_logs`.execute(stand.deps.db);
+    expect(rows).toHaveLength(3);
   });
 });
 
