@@ -30,12 +30,26 @@ export interface System {
   stop(): Promise<number | null>;
 }
 
-/** Starts the system and waits until it says that it is ready; rejects with its output when it ends instead. */
+/**
+ * Starts the system and waits until it says that it is ready; rejects with its output when it ends instead. Where the
+ * port is left to chance and somebody else takes it in between, it is started again on another.
+ */
 export async function startSystem(
   env: Record<string, string> = {},
   dataDir = mkdtempSync(join(tmpdir(), 'ostinato-')),
 ): Promise<System> {
-  const port = Number(env.SERVER_PORT ?? (await freePort()));
+  if (env.SERVER_PORT !== undefined) return startOn(Number(env.SERVER_PORT), env, dataDir);
+  for (let tries = 1; ; tries++) {
+    const port = await freePort();
+    try {
+      return await startOn(port, env, dataDir);
+    } catch (error) {
+      if (tries === 3 || !String(error).includes(`${port} is taken`)) throw error;
+    }
+  }
+}
+
+async function startOn(port: number, env: Record<string, string>, dataDir: string): Promise<System> {
   const child = spawn(process.execPath, [MAIN], {
     env: {
       ...process.env,

@@ -33,7 +33,8 @@ export async function up(db: Kysely<never>): Promise<void> {
       run_id text,
       stage int,
       type text NOT NULL,
-      payload jsonb NOT NULL DEFAULT '{}',
+      -- json, here and below where order may carry sense: jsonb sorts the keys of what a caller wrote.
+      payload json NOT NULL DEFAULT '{}',
       priority smallint NOT NULL,
       timeout_seconds int NOT NULL,
       retry_count int NOT NULL,
@@ -117,7 +118,7 @@ export async function up(db: Kysely<never>): Promise<void> {
     CREATE TABLE pipeline_versions (
       pipeline_id text NOT NULL REFERENCES pipelines ON DELETE CASCADE,
       version int NOT NULL,
-      definition jsonb NOT NULL,
+      definition json NOT NULL,
       created_by text NOT NULL,
       created_at timestamptz NOT NULL DEFAULT now(),
       PRIMARY KEY (pipeline_id, version)
@@ -134,8 +135,8 @@ export async function up(db: Kysely<never>): Promise<void> {
       -- Grows with each retry by hand; fences what an earlier one still does.
       attempt int NOT NULL DEFAULT 1,
       status text NOT NULL DEFAULT 'pending',
-      input_data jsonb,
-      parameters jsonb NOT NULL DEFAULT '{}',
+      input_data json,
+      parameters json NOT NULL DEFAULT '{}',
       notification jsonb,
       progress real NOT NULL DEFAULT 0,
       current_stage int NOT NULL DEFAULT 0,
