@@ -256,4 +256,9 @@ export const TASKS: Requirement[] = [
     'An Idempotency-Key leads to the same task',
     t('integration/tasks/flow', 'an idempotency key leads to the same task, and not with another body'),
   ),
+  need(
+    'p2.13',
+    'Tasks go after their time with all that they keep',
+    t('integration/limits/retention', 'go after their time with all that they keep'),
+  ),
 ];

@@ -244,7 +244,9 @@ export const DATA: Requirement[] = [
   ),
   need(
     'p4.10',
-    'A repeat, other threads, or a worker killed in the middle change no byte',
+    'A repeat, other threads, another object store, or a worker or engine killed in the middle change no byte',
+    t('integration/stages/s3', 'every type gives the same bytes'),
+    t('integration/pipelines/kill', 'worker and engine are killed in the middle'),
     t(
       'integration/stages/repeat',
       'threads and repeats change nothing',
