@@ -51,6 +51,22 @@ test('the pipeline of the seed runs from a CSV to its outputs', async () => {
   });
 });
 
+test('columns come in the order in which they were written', async () => {
+  const run = await stand.over(
+    await stand.execute(
+      ana,
+      pipeline([
+        { name: 'load', type: 'data-ingestion', config: { rows: [{ zulu: 1, yankee: 2, b: 4 }] } },
+        { name: 'more', type: 'transformation', config: { derive: { total: 'zulu + b', month: 'yankee', a: '1' } } },
+        { name: 'out', type: 'output', config: { format: 'csv' } },
+      ]),
+    ),
+  );
+  expect(run.error).toBeNull();
+  const csv = await stand.call(ana, 'runs.artifact', { run_id: run.run_id, name: 'out/output.csv' });
+  expect((await read(csv.body)).toString()).toBe('zulu,yankee,b,total,month,a\n1,2,4,5,2,1\n');
+});
+
 test('items make one table, and what follows reads it', async () => {
   const run = await stand.over(
     await stand.execute(
