@@ -67,7 +67,8 @@ export interface Fault {
 
 /**
  * The one error class of the house. Doors turn it into `application/problem+json`, activities into an
- * ApplicationFailure whose type is `code`. `detail` is written for the caller and never holds a stack or a secret.
+ * ApplicationFailure whose type is `code`. `detail` is written for the caller and never holds a stack or a secret; of
+ * more than 4,000 characters the rest is left out.
  */
 export class Failure extends Error {
   readonly code: FailureCode;
@@ -79,7 +80,7 @@ export class Failure extends Error {
     detail: string,
     options: { faults?: Fault[]; cause?: unknown; retryAfterSeconds?: number } = {},
   ) {
-    super(detail, options.cause === undefined ? undefined : { cause: options.cause });
+    super(cut(detail), options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'Failure';
     this.code = code;
     this.faults = options.faults ?? [];
@@ -93,6 +94,15 @@ export class Failure extends Error {
   get retryable(): boolean {
     return FAILURES[this.code].retryable;
   }
+}
+
+/** Failures go into rows, events, histories and mails: a list of names without end must not. */
+const MAX_DETAIL = 4_000;
+
+function cut(detail: string): string {
+  if (detail.length <= MAX_DETAIL) return detail;
+  // Half a character is no text that Postgres takes.
+  return `${detail.slice(0, MAX_DETAIL - 1).replace(/[\uD800-\uDBFF]$/, '')}…`;
 }
 
 export function isFailureCode(value: unknown): value is FailureCode {

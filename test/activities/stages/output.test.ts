@@ -175,3 +175,20 @@ describe('output', () => {
     expect((await output({ report: true })).artifacts).toHaveLength(1);
   });
 });
+
+test('what is wrong with a table of many columns is said in a few words', async () => {
+  const wide = Object.fromEntries(Array.from({ length: 150 }, (_, at) => [`${'w'.repeat(150)}${at}`, at]));
+  const dataset = await kit.dataset([wide]);
+  const failed = kit.run(
+    'output',
+    { files: [{ format: 'csv', columns: ['x'] }] },
+    { inputs: [{ name: 'w', dataset }] },
+  );
+  const { code, message } = await failed.then(
+    () => ({ code: null, message: '' }),
+    (failure: { code: string; message: string }) => failure,
+  );
+  expect(code).toBe('invalid_input');
+  expect(message).toMatch(/there is no column x; there are /);
+  expect(message.length).toBeLessThanOrEqual(4_000);
+});
