@@ -192,6 +192,12 @@ export const CALLERS: Requirement[] = [
     ),
     t('local/logs', 'rotates by size and keeps three old ones'),
   ),
+  need(
+    'p7.15',
+    'The use of resources is told: of our own processes in the metrics, of agents in their heartbeats',
+    t('metrics', 'processor, memory and the lag of the loop are told'),
+    t('integration/agents/register', 'heartbeats carry load and resources'),
+  ),
 ];
 
 export const CONTROL_DOORS: Requirement[] = [
