@@ -5,9 +5,9 @@ import { createMetrics } from '../src/metrics.ts';
 test('processor, memory and the lag of the loop are told, and all that is ours has help and a name of ours', async () => {
   const { registry } = createMetrics();
   const page = await registry.metrics();
-  const valueOf = (name: string) => Number(new RegExp(`^${name} (\\S+)`, 'm').exec(page)?.[1]);
-  expect(valueOf('process_cpu_seconds_total')).toBeGreaterThan(0);
-  expect(valueOf('process_resident_memory_bytes')).toBeGreaterThan(1_000_000);
+  const sampleOf = (name: string) => Number(new RegExp(`^${name} (\\S+)`, 'm').exec(page)?.[1]);
+  expect(sampleOf('process_cpu_seconds_total')).toBeGreaterThan(0);
+  expect(sampleOf('process_resident_memory_bytes')).toBeGreaterThan(1_000_000);
   expect(page).toContain('nodejs_eventloop_lag_seconds');
 
   const ours = registry.getMetricsAsArray().filter(({ name }) => !/^(process|nodejs)_/.test(name));
