@@ -152,3 +152,20 @@ export async function fits(trx: Trx | Db, need: Omit<AgentNeed, 'exclude'>): Pro
     SELECT EXISTS (SELECT FROM agents AS a WHERE ${isAtWork('a')} AND ${isCapable('a', wanted)}) AS fits`.execute(trx);
   return found.rows[0]?.fits ?? false;
 }
+
+/** Of several tasks at once: whether any agent could do it, and whether one that is called could begin with it now. */
+export async function lanesByAgents(
+  trx: Trx | Db,
+  taskIds: string[],
+): Promise<{ task_id: string; fits: boolean; callable: boolean }[]> {
+  const need = needOfTask('t');
+  const { rows } = await sql<{ task_id: string; fits: boolean; callable: boolean }>`
+    WITH busy AS MATERIALIZED (SELECT * FROM ${busyAgents} AS b)
+    SELECT t.task_id,
+      EXISTS (SELECT FROM agents AS a WHERE ${isAtWork('a')} AND ${isCapable('a', need)}) AS fits,
+      EXISTS (SELECT FROM agents AS a LEFT JOIN busy ON busy.agent_id = a.agent_id
+        WHERE coalesce(busy.running, 0) < a.max_concurrency AND ${modeOf('a')} <> 'pull' AND ${mayDoTask('a', need)})
+        AS callable
+    FROM tasks AS t WHERE t.task_id = ANY(${taskIds}::text[])`.execute(trx);
+  return rows;
+}

@@ -4,7 +4,7 @@
  */
 import { sql } from 'kysely';
 import type { Executor, TaskType } from '../schema/names.ts';
-import { type AgentChoice, type AgentNeed, chooseAgent, fits } from './agents.ts';
+import { type AgentChoice, type AgentNeed, chooseAgent, fits, lanesByAgents } from './agents.ts';
 import type { Db, Trx } from './database.ts';
 import { TASKS_CHANNEL } from './task-events.ts';
 
@@ -78,12 +78,12 @@ export async function admit(trx: Trx, cap: number): Promise<Assigned[]> {
     const free = heads[0]?.free ?? 0;
     const waiting = heads.length;
     const taken = new Map<string, number>();
-    const blocked = new Set<string>();
+    const { blocked, agentless } = await lookAtLanes(trx, heads);
     let given = 0;
     while (given < free) {
       const head = takeNext(heads, taken, blocked);
       if (head === null) break;
-      const executor = await executorFor(trx, head);
+      const executor = agentless.has(head.lane) ? BUILTIN : await executorFor(trx, head);
       if (executor === null) {
         blocked.add(head.lane);
         continue;
@@ -107,6 +107,25 @@ async function wakeClaims(trx: Trx): Promise<void> {
 }
 
 type ExecutorChoice = { mode: 'builtin'; agent_id: null } | Pick<AgentChoice, 'mode' | 'agent_id'>;
+
+const BUILTIN: ExecutorChoice = { mode: 'builtin', agent_id: null };
+/** Of so many lanes each is looked at by itself when its turn comes. */
+const FEW_LANES = 4;
+
+/** Of many lanes at once: which nobody can take now, and which are for the house since no agent could ever. */
+async function lookAtLanes(trx: Trx, heads: Head[]): Promise<{ blocked: Set<string>; agentless: Set<string> }> {
+  const lanes = new Map(heads.filter(({ executor }) => executor !== 'builtin').map((head) => [head.lane, head]));
+  const blocked = new Set<string>();
+  const agentless = new Set<string>();
+  if (lanes.size <= FEW_LANES) return { blocked, agentless };
+  const first = new Map([...lanes.values()].map((head) => [head.task_id, head]));
+  for (const { task_id, fits: fit, callable } of await lanesByAgents(trx, [...first.keys()])) {
+    const head = first.get(task_id);
+    if (!head || callable) continue;
+    (head.executor === 'agent' || fit ? blocked : agentless).add(head.lane);
+  }
+  return { blocked, agentless };
+}
 
 /** Null: it waits, because all that fit are busy, pull their work, or are not there yet. */
 async function executorFor(trx: Trx, head: Head): Promise<ExecutorChoice | null> {

@@ -214,3 +214,24 @@ test('ten thousand waiting tasks do not slow down who gives out a slot', async (
   expect(Number(read?.[1])).toBeLessThan(2_000);
   expect((await row(first.task_id)).capabilities).toEqual(['c3']);
 });
+
+test('a thousand kinds of tasks that nobody can do keep nobody else waiting', async () => {
+  await sql`INSERT INTO tasks (task_id, owner, type, priority, timeout_seconds, retry_count, executor, capabilities, workflow_id)
+    SELECT 'blocked-' || n, 'ana', 'processing', 0, 60, 0, 'agent', ARRAY['nobody-has-' || n], 'blocked-' || n
+    FROM generate_series(1, 1200) n`.execute(deps.db);
+  const built = await submit({ owner: 'bob', priority: 'low' });
+  const auto = await submit({ owner: 'bob', priority: 'low', executor: 'auto' });
+  await agent('free');
+  const handed = await submit({ owner: 'bob', executor: 'agent' });
+  for (const { task_id, queue_position } of [built, auto, handed]) {
+    expect(queue_position).toBeNull();
+    expect((await row(task_id)).phase).toBe('assigned');
+  }
+  const executors = await deps.db.selectFrom('task_attempts').select('executor').orderBy('executor').execute();
+  expect(executors.map(({ executor }) => executor)).toEqual(['builtin', 'builtin', 'push']);
+  expect(await slots()).toHaveLength(3);
+  const busy = await Promise.all(
+    Array.from({ length: 3 }, () => submit({ owner: 'eve', executor: 'agent', capabilities: ['x'] })),
+  );
+  expect(busy.every(({ queue_position }) => queue_position !== null)).toBe(true);
+});
