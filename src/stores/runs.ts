@@ -62,14 +62,26 @@ export async function closeRun(
     .execute();
 }
 
-/** Open runs admitted before `before`, oldest first: what the reconciler looks at. */
-export async function openRuns(db: Db, before: Date, limit: number): Promise<RunRow[]> {
-  return db
+/** Ids of open runs admitted before `before`, oldest first: what the reconciler looks at. */
+export async function openRunIds(db: Db, before: Date): Promise<string[]> {
+  const rows = await db
     .selectFrom('workflow_runs')
-    .selectAll()
+    .select('workflow_id')
     .where('closed_at', 'is', null)
     .where('created_at', '<', before)
     .orderBy('created_at')
-    .limit(limit)
+    .execute();
+  return rows.map((row) => row.workflow_id);
+}
+
+/** Those of them that are open still. */
+export async function openRunsOf(db: Db, ids: string[]): Promise<RunRow[]> {
+  if (ids.length === 0) return [];
+  return db
+    .selectFrom('workflow_runs')
+    .selectAll()
+    .where('workflow_id', 'in', ids)
+    .where('closed_at', 'is', null)
+    .orderBy('created_at')
     .execute();
 }

@@ -3,10 +3,11 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Deps } from '../../deps.ts';
 import { Failure } from '../../schema/failures.ts';
 import type { RunStatus } from '../../schema/tables.ts';
+import { isUnreachable } from '../../schema/unknown-error.ts';
 import { engineId, startRun } from '../../services/engine.ts';
 import { closeDeadTask } from '../../services/tasks/close-dead.ts';
 import { admitTasks } from '../../services/tasks/settle.ts';
-import { closeRun, markRunStarted, openRuns, type RunRow } from '../../stores/runs.ts';
+import { closeRun, markRunStarted, openRunIds, openRunsOf, type RunRow } from '../../stores/runs.ts';
 import { keepAlive } from '../context.ts';
 import { closeDeadDelivery, closeDeadRun } from '../pipelines/dead-run.ts';
 
@@ -36,11 +37,19 @@ export async function reconcileRuns(deps: Deps): Promise<Reconciled> {
   const stop = keepAlive(() => null);
   try {
     await assertSameEngine(deps);
-    const rows = await openRuns(deps.db, new Date(Date.now() - SETTLED_AFTER_MS), AT_ONCE);
-    const done = { started: 0, closed: 0, looked_at: rows.length };
-    for (const row of rows) {
-      const outcome = await reconcileOne(deps, row);
-      if (outcome) done[outcome] += 1;
+    const ids = await openRunIds(deps.db, new Date(Date.now() - SETTLED_AFTER_MS));
+    const done = { started: 0, closed: 0, looked_at: ids.length };
+    // All of them: those that wait for long must not hide those that came after them.
+    for (let from = 0; from < ids.length; from += AT_ONCE) {
+      for (const row of await openRunsOf(deps.db, ids.slice(from, from + AT_ONCE))) {
+        const outcome = await reconcileOne(deps, row).catch((err: unknown) => {
+          if (isUnreachable(err)) throw err;
+          // One that cannot be mended is no reason to leave the others as they are.
+          deps.log.error({ err, workflow_id: row.workflow_id }, 'a workflow could not be reconciled');
+          return undefined;
+        });
+        if (outcome) done[outcome] += 1;
+      }
     }
     await admitTasks(deps);
     return done;
