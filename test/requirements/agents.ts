@@ -221,7 +221,11 @@ export const TASKS: Requirement[] = [
       'priority goes first, whoever waited longer',
       'within a priority the owner with the fewest slots goes first',
     ),
-    t('integration/tasks/queue', 'priority goes before time, and an owner with fewer slots before one with many'),
+    t(
+      'integration/tasks/queue',
+      'priority goes before time, and an owner with fewer slots before one with many',
+      'a thousand kinds of tasks that nobody can do keep nobody else waiting',
+    ),
   ),
   need(
     'p2.8',
