@@ -80,7 +80,9 @@ const ENVIRONMENT = z.object({
   AWS_REGION: z.string().min(1).default('us-east-1').describe('region'),
   AWS_ACCESS_KEY_ID: z.string().min(1).optional().describe('S3 access key'),
   AWS_SECRET_ACCESS_KEY: z.string().min(1).optional().describe('S3 secret key'),
-  REDIS_URL: url(['redis:', 'rediss:']).describe('Redis for caching and counting limits; in process and in Postgres when absent'),
+  REDIS_URL: url(['redis:', 'rediss:']).describe(
+    'Redis for caching and counting limits; in process and in Postgres when absent',
+  ),
   OPENAI_API_KEY: z.string().min(1).optional().describe('key for embeddings'),
   OPENAI_BASE_URL: url(['http:', 'https:']).describe('any OpenAI-compatible server'),
   EMBEDDINGS: z
