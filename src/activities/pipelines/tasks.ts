@@ -1,10 +1,11 @@
 /** Stages, items and batches that are done as tasks: opened with their rows, and what they led to carried back. */
+import { ApplicationFailure } from '@temporalio/activity';
 import type { Deps } from '../../deps.ts';
 import { Failure } from '../../schema/failures.ts';
 import type { OpenedTask, StageRef } from '../../schema/pipeline-flow.ts';
 import type { RunTaskInput, TaskOutcome } from '../../schema/task-flow.ts';
 import { tellAssigned } from '../../services/tasks/settle.ts';
-import { admitTask, type NewTask } from '../../services/tasks/submit.ts';
+import { admitTask, type NewTask, takeTaskQuota } from '../../services/tasks/submit.ts';
 import { uuidV5 } from '../../stores/ids.ts';
 import { tellProgress } from '../../stores/pipeline-progress.ts';
 import { lockRun } from '../../stores/pipeline-runs.ts';
@@ -38,6 +39,7 @@ export async function openStageTask(
       const { timeout_seconds, owner } = earlier;
       return { input: { task_id, owner, attempt: 1, timeout_seconds, assigned: false }, others: [] };
     }
+    await takeTaskQuota(trx, deps, run.owner).catch(ending);
     const admitted = await admitTask(trx, deps, {
       ...task,
       task_id,
@@ -53,6 +55,12 @@ export async function openStageTask(
   });
   await tellAssigned(deps, opened.others);
   return { workflow_id: task_id, input: opened.input, owner: opened.input.owner, resource: `task:${task_id}` };
+}
+
+/** A quota that is used up is so until tomorrow: trying again before that helps nobody. */
+function ending(error: unknown): never {
+  if (!(error instanceof Failure) || error.code !== 'quota_exceeded') throw error;
+  throw ApplicationFailure.nonRetryable(error.message, error.code);
 }
 
 type TaskOfRun = Omit<NewTask, 'owner'>;

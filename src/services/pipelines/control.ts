@@ -117,7 +117,12 @@ export async function decideApproval(
   const { approval_id } = approval;
   if (approval.status !== 'pending') throw decided(approval_id, approval.status);
   const decision: Decision = { approval_id, by: principal.id, ...given };
-  const answer = await ask(deps, run.workflow_id, decision, `decide/${approval_id}/${of.requestId}`);
+  const answer = await ask(
+    deps,
+    run.workflow_id,
+    decision,
+    `decide/${approval_id}/${of.requestId}/${principal.id}/${given.decision}`,
+  );
   if (!answer.accepted) throw decided(approval_id, answer.status);
 }
 

@@ -3,13 +3,12 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Deps } from '../../deps.ts';
 import { Failure } from '../../schema/failures.ts';
 import type { RunTaskInput } from '../../schema/task-flow.ts';
-import { takeQuota } from '../../stores/quotas.ts';
 import { admit } from '../../stores/task-queue.ts';
 import { reopenTask } from '../../stores/task-reopen.ts';
 import { findTask, type TaskRow } from '../../stores/tasks.ts';
 import { startAdmitted } from '../engine.ts';
 import { settleAttempt, tellAssigned } from './settle.ts';
-import { runOfTask } from './submit.ts';
+import { runOfTask, takeTaskQuota } from './submit.ts';
 
 /**
  * Asks the task to stop for good: its workflow frees the slot and tells the agent. Cancelling what is cancelled already
@@ -58,7 +57,7 @@ export async function retryTask(deps: Deps, task: TaskRow): Promise<TaskRow> {
     if (!(await reopenTask(trx, task, run))) {
       throw new Failure('conflict', `Task ${task.task_id} was retried by somebody else just now`);
     }
-    await takeQuota(trx, { principal_id: task.owner, kind: 'tasks', limit: deps.config.TASKS_PER_DAY, at: new Date() });
+    await takeTaskQuota(trx, deps, task.owner);
     return admit(trx, deps.config.MAX_CONCURRENT_TASKS);
   });
   const mine = assigned.some(({ task_id }) => task_id === task.task_id);

@@ -61,6 +61,11 @@ export function newTaskId(): string {
   return `task-${randomUUID()}`;
 }
 
+/** One task of the caller's day; given back when the transaction fails. Throws Failure('quota_exceeded'). */
+export async function takeTaskQuota(trx: Trx, deps: Pick<Deps, 'config'>, owner: string): Promise<void> {
+  await takeQuota(trx, { principal_id: owner, kind: 'tasks', limit: deps.config.TASKS_PER_DAY, at: new Date() });
+}
+
 export function runOfTask(input: RunTaskInput, workflowId: string): NewRun {
   return {
     workflow_id: workflowId,
@@ -119,12 +124,7 @@ export async function submitTask(
       });
       if (earlier !== task_id) return earlier;
     }
-    await takeQuota(trx, {
-      principal_id: task.owner,
-      kind: 'tasks',
-      limit: deps.config.TASKS_PER_DAY,
-      at: new Date(),
-    });
+    await takeTaskQuota(trx, deps, task.owner);
     return admitTask(trx, deps, { ...task, task_id });
   });
   if (typeof admitted === 'string') return submittedBefore(deps, admitted);

@@ -237,7 +237,10 @@ describe('MCP', () => {
     expect(answer.headers.get('ratelimit-limit')).toBe('40');
     expect(await answer.text()).toContain('retry_after_seconds');
     await spread(key, 'GET', '/api/v1/whoami', 40);
-    expect((await rpc(key, 'test.find')).status).toBe(429);
+    // A process may still hold the rest of a handful, which is two points here; the third call has none.
+    const statuses: number[] = [];
+    for (let at = 0; at < 3; at += 1) statuses.push((await rpc(key, 'test.find')).status);
+    expect(statuses[2]).toBe(429);
   });
 });
 

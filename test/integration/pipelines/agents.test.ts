@@ -47,6 +47,18 @@ afterAll(async () => {
 
 const load = { name: 'load', type: 'data-ingestion', config: { rows: Array.from({ length: 25 }, (_, n) => ({ n })) } };
 
+test('tasks of pipelines count against the quota of who runs them, and a used-up one fails the stage at once', async () => {
+  const bob = caller('developer', { id: 'bob' });
+  await stand.deps.db
+    .insertInto('quotas')
+    .values({ principal_id: 'bob', kind: 'tasks', day: new Date().toISOString().slice(0, 10), used: 100_000 })
+    .execute();
+  const rate = { name: 'rate', type: 'analysis', executor: 'agent', capabilities: ['rate'] };
+  const run = await stand.over(await stand.execute(bob, pipeline([load, rate])));
+  expect(run.status).toBe('failed');
+  expect(run.stages[1].error.code).toBe('quota_exceeded');
+});
+
 test('a stage for an agent is a task of the run, and its answer is the stage’s output', async () => {
   const rate = { name: 'rate', type: 'analysis', executor: 'agent', capabilities: ['rate'], config: { of: 'x' } };
   const run = await stand.over(
