@@ -66,7 +66,8 @@ export interface ContentTotals {
 
 /**
  * Exact counts of what `owners` (null: all) have: one pass over parsed_content, about 20 ms for 100,000 records.
- * Sizes are those of all tables together, as Postgres tells them.
+ * Sizes are those of all tables together, as Postgres tells them, without the unlogged ones: those hold nothing that is
+ * kept, and each request may change them.
  */
 export async function readContentTotals(db: Db, owners: readonly string[] | null): Promise<ContentTotals> {
   const seen = sql<boolean>`(${owners}::text[] IS NULL OR owner = ANY(${owners}::text[]))`;
@@ -80,7 +81,7 @@ export async function readContentTotals(db: Db, owners: readonly string[] | null
     `.execute(db),
     sql<{ tables: number; indexes: number }>`
       SELECT sum(pg_table_size(oid))::float8 AS tables, sum(pg_indexes_size(oid))::float8 AS indexes
-      FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace
+      FROM pg_class WHERE relkind = 'r' AND relpersistence = 'p' AND relnamespace = current_schema()::regnamespace
     `.execute(db),
   ]);
   return {
