@@ -83,7 +83,7 @@ const count = async (where: string): Promise<number> =>
   Number((await database.query(`select count(*) from tasks where ${where}`)).rows[0].count);
 
 async function kill(what: (typeof KILLS)[number], next: () => number): Promise<void> {
-  if (what !== 'agent') return system.kill(what);
+  if (what !== 'agent') return system.killWhenUp(what);
   const index = Math.floor(next() * agents.length);
   await agents[index]?.kill();
   // Somebody starts it again a little later, as a service manager would.

@@ -85,7 +85,7 @@ it('gives the same bytes, however often something is killed', async () => {
   const runId = await execute();
   for (const part of PARTS) {
     await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
-    system.kill(part);
+    await system.killWhenUp(part);
   }
   const disturbed = await untilOver(runId);
   expect(disturbed.status, JSON.stringify(disturbed)).toBe('completed');

@@ -27,6 +27,8 @@ export interface System {
   ): Promise<{ status: number; body: any; headers: Headers }>;
   /** Kill -9 of one part, by the process id that the system itself noted. */
   kill(part: Part): void;
+  /** The same as soon as the part is there: an earlier kill may still be on its mind. */
+  killWhenUp(part: Part): Promise<void>;
   stop(): Promise<number | null>;
 }
 
@@ -75,13 +77,24 @@ async function startOn(port: number, env: Record<string, string>, dataDir: strin
     key,
     output: () => output,
     call: (method, path, body, headers) => call(url, key, method, path, body, headers),
-    kill(part) {
-      const pid = readRuntime(dataDir)?.processes.find((process) => process.name === part)?.pid;
-      if (pid === undefined) throw new Error(`${part} is not running`);
-      process.kill(pid, 'SIGKILL');
+    kill: (part) => kill(dataDir, part),
+    async killWhenUp(part) {
+      for (const until = Date.now() + 60_000; ; await new Promise((resolve) => setTimeout(resolve, 50))) {
+        try {
+          return kill(dataDir, part);
+        } catch (error) {
+          if (Date.now() > until) throw error;
+        }
+      }
     },
     stop: () => stop(child),
   };
+}
+
+function kill(dataDir: string, part: Part): void {
+  const pid = readRuntime(dataDir)?.processes.find((process) => process.name === part)?.pid;
+  if (pid === undefined) throw new Error(`${part} is not running`);
+  process.kill(pid, 'SIGKILL');
 }
 
 async function ready(child: ChildProcess, dataDir: string, output: () => string): Promise<void> {
