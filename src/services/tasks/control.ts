@@ -1,4 +1,5 @@
 /** What a caller does to a task that is here: cancel it, or try it again. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Deps } from '../../deps.ts';
 import { Failure } from '../../schema/failures.ts';
@@ -29,8 +30,25 @@ export async function cancelTask(deps: Deps, task: TaskRow): Promise<TaskRow> {
     while (next.status === 'retrying') {
       next = await settleAttempt(deps, { ...step, attempt: next.attempt }, { ending: { kind: 'cancelled' } });
     }
+    // A pipeline's task has its row before its workflow, which would look at the row only when it has waited long.
+    if (task.run_id !== null) void cancelWhenStarted(deps, task.workflow_id);
   }
   return (await findTask(deps.db, task.task_id)) ?? task;
+}
+
+const LATE_START_MS = 10_000;
+
+/** Cancels a workflow that is about to start; after a while nobody starts it any more. */
+async function cancelWhenStarted(deps: Deps, workflowId: string): Promise<void> {
+  for (const until = Date.now() + LATE_START_MS; Date.now() < until; await sleep(100)) {
+    try {
+      await deps.temporal.workflow.getHandle(workflowId).cancel();
+      return;
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) continue;
+      return deps.log.warn({ err: error, workflow_id: workflowId }, 'a task that is cancelled could not be told so');
+    }
+  }
 }
 
 /**
