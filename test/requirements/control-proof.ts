@@ -48,9 +48,12 @@ export const CONTROL_PROOF: Requirement[] = [
     t('clients/agent-calls', 'never answers, or answers a byte at a time', 'sends too much, announced or not'),
     t('integration/tasks/reports', '%s of another agent, of a caller'),
   ),
-  unmeasured('p9.7', 'Six stages run at 0.6 of a bare DuckDB script’s speed or better', 'p-a', 'bare DuckDB script'),
+  need('p9.7', 'Six stages run at 0.6 of a bare DuckDB script’s speed or better', bench('p-a', 'bare DuckDB script')),
   unmeasured('p9.8', 'Tasks a second reach 0.7 of bare Temporal’s or better', 'p-b', 'relative to bare workflows'),
   unmeasured('p9.9', 'Four agents do at least 3.6 times what one does', 'p-c', 'on four agents'),
-  unmeasured('p9.10', 'An agent hears of a task in at most 1.3 of a bare workflow’s time', 'p-d', 'to the agent'),
-  unmeasured('p9.11', 'Events reach a thousand sockets with a p99 under 200 ms', 'p-e', 'sockets'),
+  {
+    ...need('p9.10', 'An agent hears of a task in at most 1.3 of a bare workflow’s time', bench('p-d', 'to the agent')),
+    open: 'Measured at 1.87 for agents that are called.',
+  },
+  need('p9.11', 'Events reach a thousand sockets with a p99 under 200 ms', bench('p-e', 'sockets')),
 ];
