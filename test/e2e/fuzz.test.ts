@@ -65,14 +65,26 @@ describe.skipIf(!(await hasServer('schemathesis')))('requests made from the Open
       ...['--config-file', settings],
       ...['run', document, '--url', system.url, '-H', `Authorization: Bearer ${system.key}`],
       ...['--checks', CHECKS.join(','), '--phases', 'examples,coverage,fuzzing'],
-      ...['--max-examples', '4', '--max-time', '110', '--seed', SEED, '--request-timeout', '60', '--no-color'],
+      ...[
+        '--max-examples',
+        '2',
+        '--max-time',
+        '300',
+        '--workers',
+        '4',
+        '--seed',
+        SEED,
+        '--request-timeout',
+        '60',
+        '--no-color',
+      ],
     ]);
     expect(code, output.slice(-12_000)).toBe(0);
     const tested = Number(/Tested: (\d+)/.exec(output)?.[1]);
     const operations = Object.values(body.paths as Record<string, object>).flatMap(Object.keys).length;
     expect(tested).toBe(operations);
     expect(Number(/(\d+) generated/.exec(output)?.[1])).toBeGreaterThan(operations * 20);
-  }, 300_000);
+  }, 420_000);
 });
 
 function settingsFor(things: Record<string, string>): string {
