@@ -25,6 +25,8 @@ export interface Stage {
   restart(): Promise<number>;
   /** A second API process on the same stores. */
   secondApi(): Promise<{ system: System; stop(): Promise<void> }>;
+  /** A second worker process on the same stores; its settings must not let it write vectors. */
+  secondWorker(): Promise<ChildProcess>;
   close(): Promise<void>;
 }
 
@@ -82,6 +84,11 @@ export async function openStage(env: Record<string, string> = {}): Promise<Stage
       others.push(second.stop);
       return second;
     },
+    async secondWorker() {
+      const child = await startProcess('workers', where, settings);
+      others.push(() => ended(child));
+      return child;
+    },
     async close() {
       for (const stop of others) await stop();
       await system.stop();
@@ -91,17 +98,27 @@ export async function openStage(env: Record<string, string> = {}): Promise<Stage
 }
 
 async function startApi(system: System, where: Where, settings: Record<string, string>) {
+  const port = await freePort();
+  const child = await startProcess('api', where, { ...settings, SERVER_PORT: String(port) });
+  return { system: withUrl(system, `http://127.0.0.1:${port}`), stop: () => ended(child) };
+}
+
+/** One more process of the house beside those that the system started itself; resolves when it says that it is ready. */
+async function startProcess(
+  room: 'api' | 'workers',
+  where: Where,
+  settings: Record<string, string>,
+): Promise<ChildProcess> {
   const runtime = JSON.parse(readFileSync(join(where.dataDir, 'runtime.json'), 'utf8')) as {
     addresses: { temporal: string };
   };
-  const port = await freePort();
   const keys = Object.fromEntries(
     readdirSync(join(where.dataDir, 'keys')).map((name) => [
       name,
       readFileSync(join(where.dataDir, 'keys', name), 'utf8').trim(),
     ]),
   );
-  const child = spawn(process.execPath, [join(ROOT, 'src/api/main.ts')], {
+  const child = spawn(process.execPath, [join(ROOT, `src/${room}/main.ts`)], {
     env: {
       ...process.env,
       LOG_LEVEL: 'warn',
@@ -111,7 +128,6 @@ async function startApi(system: System, where: Where, settings: Record<string, s
       DATA_DIR: where.dataDir,
       DATABASE_URL: where.databaseUrl,
       TEMPORAL_ADDRESS: runtime.addresses.temporal,
-      SERVER_PORT: String(port),
     },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -121,10 +137,9 @@ async function startApi(system: System, where: Where, settings: Record<string, s
       out += chunk;
       if (out.includes('"ready":true')) resolve();
     });
-    child.once('exit', (code) => reject(new Error(`the second API ended with ${code}: ${out}`)));
+    child.once('exit', (code) => reject(new Error(`the second process of ${room} ended with ${code}: ${out}`)));
   });
-  const other = withUrl(system, `http://127.0.0.1:${port}`);
-  return { system: other, stop: () => ended(child) };
+  return child;
 }
 
 export async function ended(child: ChildProcess): Promise<void> {
