@@ -1,26 +1,12 @@
 /** `ostinato agents …` against a fake API. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { AGENT_ID, agent, agentDetail } from './control-views.ts';
-import { type FakeApi, type Handler, json, KEY, problem, readBody, runCli, startFakeApi } from './fake-api.ts';
+import { json, placeOfEachTest, problem, readBody, runCli } from './fake-api.ts';
 
-let api: FakeApi | undefined;
-let folder: string;
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'ostinato-cli-'));
-});
-afterEach(async () => {
-  await api?.close();
-  api = undefined;
-  rmSync(folder, { recursive: true });
-});
-
-async function serve(routes: Record<string, Handler>): Promise<string[]> {
-  api = await startFakeApi(routes);
-  return ['--url', api.url, '--key', KEY];
-}
+const place = placeOfEachTest();
+const { serve } = place;
 
 const list = (agents: object[], next: string | null = null) => ({
   agents,
@@ -38,7 +24,7 @@ test('list asks with its filters and shows a table, or lines', async () => {
   expect(shown.stdout).toMatch(
     /^AGENT +NAME +TYPE +STATUS +LOAD +HEARTBEAT +CAPABILITIES\n1b8f6f0a +crunch +worker +active +25%/,
   );
-  expect(api?.requests).toEqual(['GET /api/v1/agents?status=active&capability=analysis']);
+  expect(place.api.requests).toEqual(['GET /api/v1/agents?status=active&capability=analysis']);
   const piped = await runCli(['agents', ...target]);
   expect(piped.lines).toEqual([{ kind: 'agent', ...agent() }]);
 });
@@ -72,7 +58,7 @@ test('register puts options over the file, and shows the token once', async () =
       json(response, 201, registered);
     },
   });
-  const file = join(folder, 'agent.yaml');
+  const file = join(place.folder, 'agent.yaml');
   writeFileSync(
     file,
     'name: crunch\ntype: worker\nendpoints: { task: "http://old/task", health: "http://old/health" }\n',
@@ -109,7 +95,7 @@ test('a name of somebody else ends with 1; a broken file with 2 and its place', 
     exit: 1,
     stderr: expect.stringContaining('crunch is taken [conflict'),
   });
-  const file = join(folder, 'agent.yaml');
+  const file = join(place.folder, 'agent.yaml');
   writeFileSync(file, 'name: a\nname: b\n');
   expect(await runCli(['agents', 'register', file, ...target])).toMatchObject({
     exit: 2,

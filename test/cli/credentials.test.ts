@@ -1,11 +1,9 @@
 /** `ostinato credentials`: where the secret comes from, and that nothing shows it. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+
 import { Readable } from 'node:stream';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { run } from '../../src/cli/run.ts';
-import { type FakeApi, json, KEY, readBody, runCli, startFakeApi } from './fake-api.ts';
+import { json, placeOfEachTest, readBody, runCli } from './fake-api.ts';
 
 const credential = {
   credential_id: '44444444-4444-4444-8444-444444444444',
@@ -17,13 +15,12 @@ const credential = {
   updated_at: '2026-03-01T10:00:00.000Z',
 };
 
-let api: FakeApi;
-let folder: string;
+const place = placeOfEachTest({ name: 'secret', content: ' two\nlines \r\n' });
+let target: string[];
 let sent: unknown;
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'ostinato-cli-'));
   sent = undefined;
-  api = await startFakeApi({
+  target = await place.serve({
     'POST /api/v1/credentials': async (request, response) => {
       sent = await readBody(request);
       json(response, 201, credential);
@@ -33,18 +30,14 @@ beforeEach(async () => {
     [`DELETE /api/v1/credentials/${credential.credential_id}`]: (_request, response) => json(response, 200, credential),
   });
 });
-afterEach(async () => {
-  await api.close();
-  rmSync(folder, { recursive: true });
-});
 
 /** With this on stdin; a terminal when null. */
 function credentials(argv: string[], options: { stdin?: string | null; terminal?: number } = {}) {
   const { stdin = '', ...rest } = options;
   const input = stdin === null ? Object.assign(Readable.from([]), { isTTY: true }) : Readable.from([stdin]);
-  return runCli([...argv, '--url', api.url, '--key', KEY], {
+  return runCli([...argv, ...target], {
     ...rest,
-    cwd: folder,
+    cwd: place.folder,
     program: (args, io) => run(args, { ...io, stdin: input }),
   });
 }
@@ -67,7 +60,6 @@ test('a secret is piped in, sent, and not shown', async () => {
 });
 
 test('or read from a file, whose last line end is no part of it', async () => {
-  writeFileSync(join(folder, 'secret'), ' two\nlines \r\n');
   const ran = await credentials([...create, '--secret-file', 'secret'], { terminal: 90 });
   expect(sent).toMatchObject({ secret: ' two\nlines ' });
   expect(ran.stdout).toBe(`Stored crm (oauth2_client_credentials) as ${credential.credential_id}\n`);

@@ -1,8 +1,12 @@
 /** A small HTTP server that speaks the API's contracts, and a way to run the command line against it. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import busboy from 'busboy';
+import { afterEach, beforeEach } from 'vitest';
 import type { Io } from '../../src/cli/context.ts';
 import { run } from '../../src/cli/run.ts';
 import type { FileView } from '../../src/schema/files.ts';
@@ -42,6 +46,51 @@ export async function startFakeApi(routes: Record<string, Handler>): Promise<Fak
         server.close(() => resolve());
         server.closeAllConnections();
       }),
+  };
+}
+
+/** What each test of a file finds around it. */
+export interface Place {
+  /** Its own and empty but for the one file; goes with the test. */
+  readonly folder: string;
+  /** Path of that file. */
+  readonly file: string;
+  /** Served last. */
+  readonly api: FakeApi;
+  /** Starts an API that goes with the test; resolves with the options that lead there. */
+  serve(routes: Record<string, Handler>): Promise<string[]>;
+}
+
+/** Makes a place anew before each test of the file that calls this, and takes it away after it. */
+export function placeOfEachTest(file = { name: 'file', content: '' }): Place {
+  let folder: string;
+  let apis: FakeApi[] = [];
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'ostinato-cli-'));
+    writeFileSync(join(folder, file.name), file.content);
+  });
+  afterEach(async () => {
+    for (const api of apis) await api.close();
+    apis = [];
+    rmSync(folder, { recursive: true });
+  });
+  return {
+    get folder() {
+      return folder;
+    },
+    get file() {
+      return join(folder, file.name);
+    },
+    get api() {
+      const api = apis.at(-1);
+      if (api === undefined) throw new Error('this test has served nothing');
+      return api;
+    },
+    async serve(routes) {
+      const api = await startFakeApi(routes);
+      apis.push(api);
+      return ['--url', api.url, '--key', KEY];
+    },
   };
 }
 

@@ -1,50 +1,31 @@
 /** `ostinato ingest`: uploads as a stream, follows to the end over cut connections, and tells the outcome. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createApi } from '../../src/cli/api.ts';
 import { listSamples, runDemo } from '../../src/cli/demo.ts';
 import { watchFile } from '../../src/cli/watch.ts';
 import { SOURCES } from '../../src/schema/names.ts';
 import {
   accepted,
-  type FakeApi,
   FILE_ID,
   fileView,
   type Handler,
   json,
   KEY,
+  placeOfEachTest,
   problem,
   readForm,
   runCli,
-  startFakeApi,
 } from './fake-api.ts';
 
 const FILE = `GET /api/v1/files/${FILE_ID}`;
 const EVENTS = 'GET /api/v1/events';
 const UPLOAD = 'POST /api/v1/files';
 
-let api: FakeApi | undefined;
-let folder: string;
-let path: string;
-
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'ostinato-cli-'));
-  path = join(folder, 'export.zip');
-  writeFileSync(path, 'x'.repeat(1536));
-});
-afterEach(async () => {
-  await api?.close();
-  api = undefined;
-  rmSync(folder, { recursive: true });
-});
-
-async function serve(routes: Record<string, Handler>): Promise<string[]> {
-  api = await startFakeApi(routes);
-  return ['--url', api.url, '--key', KEY];
-}
+const place = placeOfEachTest({ name: 'export.zip', content: 'x'.repeat(1536) });
+const { serve } = place;
 
 /** Takes an upload and answers as told. */
 const taking =
@@ -68,7 +49,7 @@ const processing = (progress: number) =>
 
 describe('upload', () => {
   test('sends the fields before the file, with its name and length', async () => {
-    const odd = join(folder, 'ex"port ü.zip');
+    const odd = join(place.folder, 'ex"port ü.zip');
     writeFileSync(odd, 'y'.repeat(700_000));
     let form: Awaited<ReturnType<typeof readForm>> | undefined;
     let length: string | undefined;
@@ -96,7 +77,7 @@ describe('upload', () => {
 
   test('says when the bytes were there already', async () => {
     const target = await serve({ [UPLOAD]: taking(200, { duplicate: true, status: 'completed' }) });
-    const ran = await runCli(['ingest', path, '-s', 'slack', ...target], { terminal: 90 });
+    const ran = await runCli(['ingest', place.file, '-s', 'slack', ...target], { terminal: 90 });
     expect(ran.exit).toBe(0);
     expect(ran.stdout).toMatch(/^Already here: export\.zip\nfile +0b8f6f0a-/);
   });
@@ -108,7 +89,7 @@ describe('upload', () => {
         problem(response, 422, 'encrypted_archive', 'export.zip: the entry users.json is encrypted');
       },
     });
-    const ran = await runCli(['ingest', path, '-s', 'slack', ...target]);
+    const ran = await runCli(['ingest', place.file, '-s', 'slack', ...target]);
     expect(ran.exit).toBe(1);
     expect(ran.stderr).toBe(
       'ostinato: export.zip: the entry users.json is encrypted [encrypted_archive, POST /api/v1/files]\n',
@@ -116,38 +97,38 @@ describe('upload', () => {
   });
 
   test('an empty file goes to the API, which refuses it', async () => {
-    writeFileSync(path, '');
+    writeFileSync(place.file, '');
     const target = await serve({
       [UPLOAD]: async (request, response) => {
         const { bytes } = await readForm(request);
         problem(response, 422, 'empty_file', `${bytes} bytes`);
       },
     });
-    const ran = await runCli(['ingest', path, '-s', 'slack', ...target]);
+    const ran = await runCli(['ingest', place.file, '-s', 'slack', ...target]);
     expect(ran.stderr).toContain('0 bytes [empty_file');
   });
 
   test('a missing file and a folder end with 2 before anything is sent', async () => {
     const target = await serve({});
-    expect((await runCli(['ingest', join(folder, 'none'), '-s', 'slack', ...target])).exit).toBe(2);
-    const ran = await runCli(['ingest', folder, '-s', 'slack', ...target]);
+    expect((await runCli(['ingest', join(place.folder, 'none'), '-s', 'slack', ...target])).exit).toBe(2);
+    const ran = await runCli(['ingest', place.folder, '-s', 'slack', ...target]);
     expect(ran.exit).toBe(2);
     expect(ran.stderr).toContain('is a folder\n  Pack it into a ZIP');
-    expect(api?.requests).toEqual([]);
+    expect(place.api.requests).toEqual([]);
   });
 
   test('a connection cut in the middle ends with 3', async () => {
-    writeFileSync(path, Buffer.alloc(8_000_000));
+    writeFileSync(place.file, Buffer.alloc(8_000_000));
     const target = await serve({
       [UPLOAD]: (request) => void request.once('data', () => request.socket.resetAndDestroy()),
     });
-    const ran = await runCli(['ingest', path, '-s', 'slack', ...target]);
+    const ran = await runCli(['ingest', place.file, '-s', 'slack', ...target]);
     expect(ran.exit).toBe(3);
     expect(ran.stderr).toMatch(/after .* of export\.zip\n {2}Nothing was kept/);
   });
 
   test('Ctrl-C cuts the connection and ends with 130', async () => {
-    writeFileSync(path, Buffer.alloc(8_000_000));
+    writeFileSync(place.file, Buffer.alloc(8_000_000));
     const interrupt = new AbortController();
     const cut = Promise.withResolvers<boolean>();
     const target = await serve({
@@ -156,7 +137,7 @@ describe('upload', () => {
         request.once('close', () => cut.resolve(!request.complete));
       },
     });
-    const ran = await runCli(['ingest', path, '-s', 'slack', ...target], { signal: interrupt.signal });
+    const ran = await runCli(['ingest', place.file, '-s', 'slack', ...target], { signal: interrupt.signal });
     expect(ran.exit).toBe(130);
     expect(ran.stderr).toContain('the upload was not finished and nothing of it is kept');
     expect(await cut.promise).toBe(true);
@@ -184,13 +165,13 @@ describe('--watch', () => {
       },
       [FILE]: (_request, response) => json(response, 200, done ? fileView() : processing(10)),
     });
-    const ran = await runCli(['ingest', path, '-s', 'slack', '--watch', ...target]);
+    const ran = await runCli(['ingest', place.file, '-s', 'slack', '--watch', ...target]);
     expect(ran.exit).toBe(0);
     expect(ran.lines.at(-1)).toEqual({ kind: 'file', ...fileView(), duplicate: false });
     const told = ran.lines.filter((line) => line.kind === 'progress').map((line) => Number(line.progress));
     expect(told).toContain(70);
     expect(told).toEqual([...told].sort((a, b) => a - b));
-    expect(api?.requests).toContain(`GET /api/v1/events?file_id=${FILE_ID}`);
+    expect(place.api.requests).toContain(`GET /api/v1/events?file_id=${FILE_ID}`);
   });
 
   test('a failed file ends with 1, its error and the places that could not be read', async () => {
@@ -202,7 +183,7 @@ describe('--watch', () => {
       errors: [{ entry: 'users.json', line: 3, message: 'id is missing' }],
     });
     const target = await serve({ [UPLOAD]: taking(), [FILE]: (_request, response) => json(response, 200, failed) });
-    const ran = await runCli(['ingest', path, '-s', 'slack', '--watch', ...target], { terminal: 90 });
+    const ran = await runCli(['ingest', place.file, '-s', 'slack', '--watch', ...target], { terminal: 90 });
     expect(ran.exit).toBe(1);
     expect(ran.stdout).toContain('failed  export.zip');
     expect(ran.stdout).toContain('No record could be read [no_records]\n  users.json:3: id is missing\n  and 6 more');
@@ -218,7 +199,7 @@ describe('--watch', () => {
         setTimeout(() => interrupt.abort(), 50);
       },
     });
-    const ran = await runCli(['ingest', path, '-s', 'slack', '-w', ...target], { signal: interrupt.signal });
+    const ran = await runCli(['ingest', place.file, '-s', 'slack', '-w', ...target], { signal: interrupt.signal });
     expect(ran.exit).toBe(130);
     expect(ran.stderr).toContain(`the ingestion goes on without this command\n  Look: ostinato files show ${FILE_ID}`);
   });
@@ -256,7 +237,7 @@ describe('watching', () => {
       [FILE]: (_request, response) => json(response, 200, done ? fileView() : processing(10)),
     });
     const told: number[] = [];
-    const client = open(api?.url ?? '');
+    const client = open(place.api.url);
     const view = await watchFile(client, FILE_ID, {
       ...patient,
       signal: new AbortController().signal,
@@ -274,13 +255,13 @@ describe('watching', () => {
       [EVENTS]: (_request, response) => problem(response, 403, 'forbidden', 'no events for you'),
       [FILE]: (_request, response) => json(response, 200, ++asked < 4 ? processing(asked * 10) : fileView()),
     });
-    const client = open(api?.url ?? '');
+    const client = open(place.api.url);
     const signal = new AbortController().signal;
     const view = await watchFile(client, FILE_ID, { ...patient, signal, onProgress: () => {} });
     await client.close();
     expect(view.status).toBe('completed');
     expect(asked).toBe(4);
-    expect(api?.requests.filter((request) => request.includes('/events'))).toHaveLength(1);
+    expect(place.api.requests.filter((request) => request.includes('/events'))).toHaveLength(1);
   });
 
   test('waits while the API is unavailable, and gives up after its patience', async () => {
@@ -291,10 +272,10 @@ describe('watching', () => {
           ? problem(response, 503, 'unavailable', 'restarting')
           : json(response, 200, asked < 3 ? processing(1) : fileView()),
     });
-    const client = open(api?.url ?? '');
+    const client = open(place.api.url);
     const signal = new AbortController().signal;
     expect((await watchFile(client, FILE_ID, { ...patient, signal, onProgress: () => {} })).status).toBe('completed');
-    await api?.close();
+    await place.api.close();
     const gone = watchFile(client, FILE_ID, { ...patient, signal, patienceMs: 100, onProgress: () => {} });
     await expect(gone).rejects.toMatchObject({ exit: 3 });
     await client.close();
@@ -302,7 +283,7 @@ describe('watching', () => {
 
   test('ends with "not found" when the file is deleted meanwhile', async () => {
     await serve({});
-    const client = open(api?.url ?? '');
+    const client = open(place.api.url);
     const gone = watchFile(client, FILE_ID, { ...patient, signal: new AbortController().signal, onProgress: () => {} });
     await expect(gone).rejects.toMatchObject({ exit: 5, code: 'not_found' });
     await client.close();
@@ -312,10 +293,10 @@ describe('watching', () => {
 describe('demo', () => {
   test('ingests every sample of every source, searches, and counts what failed', async () => {
     for (const source of SOURCES) {
-      mkdirSync(join(folder, source));
-      writeFileSync(join(folder, source, 'sample.json'), source);
+      mkdirSync(join(place.folder, source));
+      writeFileSync(join(place.folder, source, 'sample.json'), source);
     }
-    expect(listSamples(folder).map(({ source }) => source)).toEqual([...SOURCES]);
+    expect(listSamples(place.folder).map(({ source }) => source)).toEqual([...SOURCES]);
     const sources: string[] = [];
     const asked: string[] = [];
     const target = await serve({
@@ -333,13 +314,13 @@ describe('demo', () => {
         json(response, 200, { query_id: FILE_ID, results: [], ...summary, ...rest });
       },
     });
-    const program = (argv: string[], io: Parameters<typeof runDemo>[1]) => runDemo(argv, io, folder);
+    const program = (argv: string[], io: Parameters<typeof runDemo>[1]) => runDemo(argv, io, place.folder);
     const ran = await runCli(target, { program, terminal: 100 });
     expect(sources).toEqual([...SOURCES]);
     expect(asked).toHaveLength(3);
     expect(ran.exit).toBe(1);
     expect(ran.stdout).toContain('(already here)');
     expect(ran.stdout).toContain('; 1 failed.');
-    expect(ran.stdout).toContain(`${api?.url}/temporal`);
+    expect(ran.stdout).toContain(`${place.api.url}/temporal`);
   });
 });

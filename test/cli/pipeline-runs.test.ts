@@ -1,12 +1,11 @@
 /** `ostinato pipelines run …` and what goes with runs, against a fake API. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { placeBelow } from '../../src/cli/artifacts.ts';
 import type { RunView } from '../../src/schema/pipeline-views.ts';
 import { APPROVAL_ID, approval, artifact, PIPELINE_ID, pipeline, RUN_ID, runView, stage } from './control-views.ts';
-import { type FakeApi, type Handler, json, KEY, problem, readBody, runCli, startFakeApi } from './fake-api.ts';
+import { type Handler, json, placeOfEachTest, problem, readBody, runCli } from './fake-api.ts';
 
 const PIPELINES = '/api/v1/pipelines';
 const EXECUTE = `POST ${PIPELINES}/${PIPELINE_ID}/execute`;
@@ -19,24 +18,8 @@ stages:
 dependencies: [{ from: 0, to: 1 }]
 `;
 
-let api: FakeApi | undefined;
-let folder: string;
-let path: string;
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'ostinato-cli-'));
-  path = join(folder, 'p.yaml');
-  writeFileSync(path, FILE);
-});
-afterEach(async () => {
-  await api?.close();
-  api = undefined;
-  rmSync(folder, { recursive: true });
-});
-
-async function serve(routes: Record<string, Handler>): Promise<string[]> {
-  api = await startFakeApi(routes);
-  return ['--url', api.url, '--key', KEY];
-}
+const place = placeOfEachTest({ name: 'p.yaml', content: FILE });
+const { serve } = place;
 
 const page = (items: object[]) => ({ items, next_cursor: null, truncated: false });
 const answer =
@@ -99,11 +82,11 @@ describe('the pipeline of a file', () => {
       json(response, 202, started);
     },
   });
-  const sent = () => api?.requests.filter((request) => !request.startsWith('GET'));
+  const sent = () => place.api.requests.filter((request) => !request.startsWith('GET'));
 
   test('is created when the caller has none of its name, whatever others have', async () => {
     const target = await serve(routes([pipeline({ owner: 'ben' }), pipeline({ name: 'daily 2' })]));
-    const ran = await runCli(['pipelines', 'run', path, ...target], { terminal: 100 });
+    const ran = await runCli(['pipelines', 'run', place.file, ...target], { terminal: 100 });
     expect(ran.exit).toBe(0);
     expect(ran.stdout).toMatch(/^daily: created, version 1, 3b8f.*\nStarted\nrun +4b8f/);
     expect(sent()).toEqual([`POST ${PIPELINES}`, EXECUTE]);
@@ -111,14 +94,14 @@ describe('the pipeline of a file', () => {
 
   test('is used as it is when it says the same', async () => {
     const target = await serve(routes([pipeline()]));
-    const ran = await runCli(['pipelines', 'run', path, ...target]);
+    const ran = await runCli(['pipelines', 'run', place.file, ...target]);
     expect(ran.lines).toMatchObject([{ kind: 'pipeline', how: 'unchanged', version: 3 }, { kind: 'run_started' }]);
     expect(sent()).toEqual([EXECUTE]);
   });
 
   test('gets a new version when it says something else', async () => {
     const target = await serve(routes([pipeline()], pipeline({ description: 'before' })));
-    const ran = await runCli(['pipelines', 'run', path, ...target]);
+    const ran = await runCli(['pipelines', 'run', place.file, ...target]);
     expect(ran.lines[0]).toMatchObject({ kind: 'pipeline', how: 'updated', version: 4 });
     expect(sent()).toEqual([`PUT ${PIPELINES}/${PIPELINE_ID}`, EXECUTE]);
     expect(bodies.at(-1)).toEqual({ version: 4 });
@@ -127,7 +110,7 @@ describe('the pipeline of a file', () => {
   test('takes input, parameters and notifications from options and files', async () => {
     bodies.length = 0;
     keys.length = 0;
-    const input = join(folder, 'input.json');
+    const input = join(place.folder, 'input.json');
     writeFileSync(input, '{"source": "s3://b/old", "deep": {"a": 1}}');
     const target = await serve(routes([pipeline()]));
     const options = ['--input-file', input, '-i', 'source=s3://b/new', '-i', 'rows=[1,2]', '-p', 'batch_size=1000'];
@@ -172,7 +155,7 @@ describe('--watch', () => {
       ['stage', 'write', 'completed'],
       ['run', undefined, 'completed'],
     ]);
-    expect(api?.requests).toContain(`GET /api/v1/events?run_id=${RUN_ID}`);
+    expect(place.api.requests).toContain(`GET /api/v1/events?run_id=${RUN_ID}`);
   });
 
   test('a failed run ends with 1, the stage and its error', async () => {
@@ -211,7 +194,7 @@ describe('--watch', () => {
     expect(ran.stderr).toContain(
       `the run goes on without this command\n  Look: ostinato pipelines status ${RUN_ID} --watch; stop it: ostinato pipelines cancel ${RUN_ID}`,
     );
-    expect(api?.requests.filter((request) => request.startsWith('POST'))).toEqual([EXECUTE]);
+    expect(place.api.requests.filter((request) => request.startsWith('POST'))).toEqual([EXECUTE]);
   });
 
   test('an API that restarts is waited for', async () => {
@@ -235,7 +218,7 @@ describe('--watch', () => {
     const target = await serve({ [EVENTS]: ticking, [`GET ${RUN}`]: views(waiting, waiting, waiting, runView()) });
     const lines = (await runCli(['pipelines', 'status', RUN_ID, '-w', ...target])).lines;
     expect(lines.filter(({ kind }) => kind === 'approval')).toEqual([{ kind: 'approval', ...approval() }]);
-    await api?.close();
+    await place.api.close();
     const again = await serve({ [EVENTS]: ticking, [`GET ${RUN}`]: views(waiting, waiting, runView()) });
     const told = await runCli(['pipelines', 'status', RUN_ID, '-w', '--table', ...again]);
     expect(told.stderr).toContain('waits for a decision until 2026-03-08T10:00:00.000Z: Is the total right?');
@@ -282,7 +265,7 @@ describe('artifacts', () => {
     const target = await serve({ [`GET ${RUN}/artifacts`]: list(artifact()), [download]: bytes });
     const listed = await runCli(['pipelines', 'artifacts', RUN_ID, ...target], { terminal: 100 });
     expect(listed.stdout).toMatch(/\nwrite\/output\.csv +text\/csv +1 +3 B +[0-9a-f]{12}\n$/);
-    const out = join(folder, 'out');
+    const out = join(place.folder, 'out');
     const stored = await runCli(['pipelines', 'artifacts', RUN_ID, '-d', out, ...target], { terminal: 200 });
     expect(stored).toMatchObject({ exit: 0, stdout: `${join(out, 'write/output.csv')}  3 B\n` });
     expect(readFileSync(join(out, 'write/output.csv'), 'utf8')).toBe('a\n1');
@@ -297,9 +280,9 @@ describe('artifacts', () => {
   ])('%s than announced leave nothing behind', async (_name, body) => {
     const bytes: Handler = (_request, response) => void response.writeHead(200).end(body);
     const target = await serve({ [`GET ${RUN}/artifacts`]: list(artifact()), [download]: bytes });
-    const ran = await runCli(['pipelines', 'artifacts', RUN_ID, '-d', join(folder, 'out'), ...target]);
+    const ran = await runCli(['pipelines', 'artifacts', RUN_ID, '-d', join(place.folder, 'out'), ...target]);
     expect(ran).toMatchObject({ exit: 1, stderr: expect.stringContaining('what came is not what was announced') });
-    expect(readdirSync(join(folder, 'out', 'write'))).toEqual([]);
+    expect(readdirSync(join(place.folder, 'out', 'write'))).toEqual([]);
   });
 
   test.each(['../up.csv', '/etc/passwd', 'a/../../b', '..', '', 'a\\b', 'a\0b'])(

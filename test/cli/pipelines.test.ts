@@ -1,11 +1,10 @@
 /** `ostinato pipelines …` about definitions, and approvals and notifications, against a fake API. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { writeFileSync } from 'node:fs';
+
+import { describe, expect, test } from 'vitest';
 import { sameDefinition } from '../../src/cli/pipeline-sync.ts';
 import { APPROVAL_ID, approval, PIPELINE_ID, pipeline, RUN_ID, runView } from './control-views.ts';
-import { type FakeApi, type Handler, json, KEY, problem, readBody, runCli, startFakeApi } from './fake-api.ts';
+import { type Handler, json, KEY, placeOfEachTest, problem, readBody, runCli } from './fake-api.ts';
 
 const PIPELINES = '/api/v1/pipelines';
 const VALIDATE = `POST ${PIPELINES}/validate`;
@@ -18,24 +17,8 @@ dependencies:
   - { from: 0, to: 1 }
 `;
 
-let api: FakeApi | undefined;
-let folder: string;
-let path: string;
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'ostinato-cli-'));
-  path = join(folder, 'p.yaml');
-  writeFileSync(path, FILE);
-});
-afterEach(async () => {
-  await api?.close();
-  api = undefined;
-  rmSync(folder, { recursive: true });
-});
-
-async function serve(routes: Record<string, Handler>): Promise<string[]> {
-  api = await startFakeApi(routes);
-  return ['--url', api.url, '--key', KEY];
-}
+const place = placeOfEachTest({ name: 'p.yaml', content: FILE });
+const { serve } = place;
 
 const page = (items: object[]) => ({ items, next_cursor: null, truncated: false });
 const created = (version = 1) => {
@@ -66,9 +49,9 @@ describe('create and update', () => {
         json(response, 201, created(version));
       };
     const target = await serve({ [`POST ${PIPELINES}`]: take(1), [`PUT ${PIPELINES}/${PIPELINE_ID}`]: take(4) });
-    const made = await runCli(['pipelines', 'create', path, ...target], { terminal: 90 });
+    const made = await runCli(['pipelines', 'create', place.file, ...target], { terminal: 90 });
     expect(made.stdout).toContain(`Created daily, version 1\n${PIPELINE_ID}\n`);
-    const changed = await runCli(['pipelines', 'update', PIPELINE_ID, path, ...target]);
+    const changed = await runCli(['pipelines', 'update', PIPELINE_ID, place.file, ...target]);
     expect(changed.lines).toEqual([{ kind: 'pipeline_updated', ...created(4) }]);
     expect(bodies).toHaveLength(2);
     expect(bodies[0]).toMatchObject({ name: 'daily', stages: [{ name: 'read' }, { name: 'write' }] });
@@ -83,21 +66,21 @@ describe('create and update', () => {
     const target = await serve({
       [`POST ${PIPELINES}`]: (_request, response) => problem(response, 422, 'invalid_pipeline', 'no', errors),
     });
-    const ran = await runCli(['pipelines', 'create', path, ...target], { terminal: 120 });
+    const ran = await runCli(['pipelines', 'create', place.file, ...target], { terminal: 120 });
     expect(ran.exit).toBe(2);
     expect(ran.stdout).toBe(
-      `${path}:5:11: stages.1.type: must be one of a, b\n${path}:7:20: dependencies.0.to: there is no stage 9; the last one is 1\n`,
+      `${place.file}:5:11: stages.1.type: must be one of a, b\n${place.file}:7:20: dependencies.0.to: there is no stage 9; the last one is 1\n`,
     );
-    expect(ran.stderr).toBe(`ostinato: ${path}: 2 faults\n`);
+    expect(ran.stderr).toBe(`ostinato: ${place.file}: 2 faults\n`);
   });
 
   test('a file that is none never reaches the API', async () => {
-    writeFileSync(path, 'name: a\nname: b\n');
+    writeFileSync(place.file, 'name: a\nname: b\n');
     const target = await serve({});
-    const ran = await runCli(['pipelines', 'create', path, ...target]);
-    expect(ran).toMatchObject({ exit: 2, stderr: `ostinato: ${path}: 1 fault\n` });
-    expect(ran.lines).toMatchObject([{ kind: 'fault', file: path, line: 2, column: 1 }]);
-    expect(api?.requests).toEqual([]);
+    const ran = await runCli(['pipelines', 'create', place.file, ...target]);
+    expect(ran).toMatchObject({ exit: 2, stderr: `ostinato: ${place.file}: 1 fault\n` });
+    expect(ran.lines).toMatchObject([{ kind: 'fault', file: place.file, line: 2, column: 1 }]);
+    expect(place.api.requests).toEqual([]);
   });
 });
 
@@ -106,30 +89,30 @@ describe('validate', () => {
     const target = await serve({
       [VALIDATE]: (_request, response) => json(response, 200, { valid: true, errors: [] }),
     });
-    const ran = await runCli(['pipelines', 'validate', path, ...target], { terminal: 90 });
-    expect(ran).toMatchObject({ exit: 0, stdout: `${path}: valid\n`, stderr: '' });
+    const ran = await runCli(['pipelines', 'validate', place.file, ...target], { terminal: 90 });
+    expect(ran).toMatchObject({ exit: 0, stdout: `${place.file}: valid\n`, stderr: '' });
   });
 
   test('faults end with 2, each with line and column', async () => {
     const errors = [{ path: 'stages.0.config.source', message: 'must be s3://bucket/key' }];
     const target = await serve({ [VALIDATE]: (_request, response) => json(response, 200, { valid: false, errors }) });
-    const ran = await runCli(['pipelines', 'validate', path, ...target]);
+    const ran = await runCli(['pipelines', 'validate', place.file, ...target]);
     expect(ran.exit).toBe(2);
-    expect(ran.lines).toEqual([{ kind: 'fault', file: path, ...errors[0], line: 3, column: 59 }]);
+    expect(ran.lines).toEqual([{ kind: 'fault', file: place.file, ...errors[0], line: 3, column: 59 }]);
   });
 
   test('without an API the form is checked, and what was not is said: 3, or 0 with --offline', async () => {
     const gone = ['--url', 'http://127.0.0.1:9', '--key', KEY];
-    const away = await runCli(['pipelines', 'validate', path, ...gone], { terminal: 90 });
-    expect(away).toMatchObject({ exit: 3, stdout: `${path}: syntax and form are fine\n` });
+    const away = await runCli(['pipelines', 'validate', place.file, ...gone], { terminal: 90 });
+    expect(away).toMatchObject({ exit: 3, stdout: `${place.file}: syntax and form are fine\n` });
     expect(away.stderr).toMatch(
       /^The API was not asked \(The API at .* does not answer \(connection refused\)\): cycles/,
     );
-    const offline = await runCli(['pipelines', 'validate', '--offline', path, ...gone]);
+    const offline = await runCli(['pipelines', 'validate', '--offline', place.file, ...gone]);
     expect(offline.exit).toBe(0);
-    expect(offline.lines).toEqual([{ kind: 'valid', file: path, api_asked: false }]);
-    writeFileSync(path, FILE.replace('type: output', 'type: outptu\n    tiemout: 3'));
-    const faulty = await runCli(['pipelines', 'validate', path, ...gone], { terminal: 90 });
+    expect(offline.lines).toEqual([{ kind: 'valid', file: place.file, api_asked: false }]);
+    writeFileSync(place.file, FILE.replace('type: output', 'type: outptu\n    tiemout: 3'));
+    const faulty = await runCli(['pipelines', 'validate', place.file, ...gone], { terminal: 90 });
     expect(faulty.exit).toBe(2);
     expect(faulty.stdout).toMatch(
       /p\.yaml:5:11: stages\.1\.type: Invalid option: .*\n.*p\.yaml:6:5: stages\.1: Unrecognized key: "tiemout"\n$/,
@@ -138,7 +121,7 @@ describe('validate', () => {
 
   test('a caller without rights is told so: nothing is called valid', async () => {
     const target = await serve({ [VALIDATE]: (_request, response) => problem(response, 403, 'forbidden', 'no') });
-    expect(await runCli(['pipelines', 'validate', path, ...target])).toMatchObject({ exit: 4, stdout: '' });
+    expect(await runCli(['pipelines', 'validate', place.file, ...target])).toMatchObject({ exit: 4, stdout: '' });
   });
 });
 
@@ -180,7 +163,7 @@ describe('approvals', () => {
     });
     const ran = await runCli(['approvals', '--status', 'pending', '--run', '4b8f', ...target], { terminal: 100 });
     expect(ran.stdout).toMatch(/\n5b8f6f0a +pending +4b8f6f0a +1 .* Is the total right\?\n$/);
-    expect(api?.requests.at(-1)).toBe(`GET /api/v1/approvals?status=pending&run_id=${RUN_ID}`);
+    expect(place.api.requests.at(-1)).toBe(`GET /api/v1/approvals?status=pending&run_id=${RUN_ID}`);
   });
 
   test('one that somebody else decided first ends with 1', async () => {

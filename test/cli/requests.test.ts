@@ -1,37 +1,11 @@
 /** Commands against an API: answers, error texts, exit codes. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import {
-  type FakeApi,
-  FILE_ID,
-  fileView,
-  type Handler,
-  json,
-  KEY,
-  problem,
-  readBody,
-  runCli,
-  startFakeApi,
-} from './fake-api.ts';
+import { describe, expect, test } from 'vitest';
+import { FILE_ID, fileView, type Handler, json, KEY, placeOfEachTest, problem, readBody, runCli } from './fake-api.ts';
 
-let api: FakeApi | undefined;
-let folder: string;
-
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'ostinato-cli-'));
-});
-afterEach(async () => {
-  await api?.close();
-  api = undefined;
-  rmSync(folder, { recursive: true });
-});
-
-async function serve(routes: Record<string, Handler>): Promise<string[]> {
-  api = await startFakeApi(routes);
-  return ['--url', api.url, '--key', KEY];
-}
+const place = placeOfEachTest();
+const { serve } = place;
 
 const page = (items: unknown[], next: string | null = null) => ({ items, next_cursor: next, truncated: next !== null });
 const answering = (status: number, code: string, detail: string, errors: unknown[] = []): Handler => {
@@ -83,7 +57,7 @@ describe('exit codes', () => {
 
   test('no API ends with 3 and says how to start it', async () => {
     const target = await serve({});
-    await api?.close();
+    await place.api.close();
     const ran = await runCli(['files', ...target]);
     expect(ran.exit).toBe(3);
     expect(ran.stderr).toMatch(/does not answer \(connection refused\)\n {2}Start it with `npm start`/);
@@ -145,8 +119,8 @@ describe('the key', () => {
     expect(first.exit).toBe(0);
     const second = await runCli(['files'], { env: { OSTINATO_URL: url, API_KEY: KEY } });
     expect(second.exit).toBe(0);
-    writeFileSync(join(folder, 'admin-key'), `${KEY}\n`);
-    const third = await runCli(['files'], { env: { OSTINATO_URL: url, DATA_DIR: folder } });
+    writeFileSync(join(place.folder, 'admin-key'), `${KEY}\n`);
+    const third = await runCli(['files'], { env: { OSTINATO_URL: url, DATA_DIR: place.folder } });
     expect(third.exit).toBe(0);
     const option = await runCli(['files', '--key', wrong], { env: { OSTINATO_URL: url, OSTINATO_API_KEY: KEY } });
     expect(option.exit).toBe(4);
@@ -154,16 +128,16 @@ describe('the key', () => {
   });
 
   test('of this machine is not sent to another', async () => {
-    writeFileSync(join(folder, 'admin-key'), KEY);
-    const ran = await runCli(['files', '--url', 'http://elsewhere.example:8080'], { env: { DATA_DIR: folder } });
+    writeFileSync(join(place.folder, 'admin-key'), KEY);
+    const ran = await runCli(['files', '--url', 'http://elsewhere.example:8080'], { env: { DATA_DIR: place.folder } });
     expect(ran.exit).toBe(4);
     expect(ran.stderr).toContain('No API key for http://elsewhere.example:8080');
   });
 
   test('that is nowhere ends with 4 and says where it was looked for', async () => {
-    const ran = await runCli(['files'], { env: { DATA_DIR: folder } });
+    const ran = await runCli(['files'], { env: { DATA_DIR: place.folder } });
     expect(ran.exit).toBe(4);
-    expect(ran.stderr).toContain(join(folder, 'admin-key'));
+    expect(ran.stderr).toContain(join(place.folder, 'admin-key'));
   });
 });
 
@@ -181,7 +155,7 @@ describe('lists', () => {
       { kind: 'file', ...fileView() },
       { kind: 'page', next_cursor: 'next', truncated: true },
     ]);
-    expect(api?.requests).toEqual(['GET /api/v1/files?status=completed']);
+    expect(place.api.requests).toEqual(['GET /api/v1/files?status=completed']);
   });
 
   test('go to the end with --all', async () => {
@@ -234,7 +208,7 @@ test('controls post to their verb', async () => {
     expect(ran.exit).toBe(0);
     expect(ran.lines[0]).toMatchObject({ kind: 'file', status: 'paused' });
   }
-  expect(api?.requests).toEqual(verbs.map((verb) => `POST /api/v1/files/${FILE_ID}/${verb}`));
+  expect(place.api.requests).toEqual(verbs.map((verb) => `POST /api/v1/files/${FILE_ID}/${verb}`));
 });
 
 test('delete tells the workflow that does it', async () => {

@@ -1,31 +1,17 @@
 /** `ostinato tasks …` against a fake API. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { newLines } from '../../src/cli/task-logs.ts';
 import { TASK_ID, taskDetail, taskItem } from './control-views.ts';
-import { type FakeApi, type Handler, json, KEY, readBody, runCli, startFakeApi } from './fake-api.ts';
+import { json, placeOfEachTest, readBody, runCli } from './fake-api.ts';
 
 const TASKS = '/api/v1/tasks';
 const DETAIL = `GET ${TASKS}/${TASK_ID}/detail`;
 const EVENTS = 'GET /api/v1/events';
 
-let api: FakeApi | undefined;
-let folder: string;
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'ostinato-cli-'));
-});
-afterEach(async () => {
-  await api?.close();
-  api = undefined;
-  rmSync(folder, { recursive: true });
-});
-
-async function serve(routes: Record<string, Handler>): Promise<string[]> {
-  api = await startFakeApi(routes);
-  return ['--url', api.url, '--key', KEY];
-}
+const place = placeOfEachTest();
+const { serve } = place;
 
 const accepted = {
   task_id: TASK_ID,
@@ -48,7 +34,7 @@ test('list shows ids without what all of them begin with, and show takes those',
   });
   const ran = await runCli(['tasks', 'list', '--status', 'pending', '--pipeline', 'p-1', ...target], { terminal: 110 });
   expect(ran.stdout).toMatch(/\n2b8f6f0a +analysis +completed +100 +medium +7 /);
-  expect(api?.requests).toEqual([`GET ${TASKS}?status=pending&pipeline_id=p-1`]);
+  expect(place.api.requests).toEqual([`GET ${TASKS}?status=pending&pipeline_id=p-1`]);
   for (const id of ['2b8f', 'task-2b8f', '2B8F6F0A', TASK_ID]) {
     expect((await runCli(['tasks', 'show', id, ...target])).lines).toMatchObject([{ kind: 'task', task_id: TASK_ID }]);
   }
@@ -83,7 +69,7 @@ describe('submit', () => {
     expect(ran.stdout).toMatch(
       /^Accepted\ntask +task-2b8f.*\nstatus +pending\nplace +2 in the queue\nLook: ostinato tasks show/,
     );
-    const file = join(folder, 'payload.yaml');
+    const file = join(place.folder, 'payload.yaml');
     writeFileSync(file, 'data_source: s3://b/c.csv\nparameters: { format: csv }\n');
     const piped = await runCli(['tasks', 'submit', 'output', '--payload', `@${file}`, '--stage', '1', ...target]);
     expect(piped.lines).toEqual([{ kind: 'task_accepted', ...accepted }]);
@@ -110,7 +96,7 @@ describe('submit', () => {
     const ran = await runCli(['tasks', 'submit', 'analysis', '--payload', payload, ...target]);
     expect(ran.exit).toBe(2);
     expect(ran.stderr).toMatch(message);
-    expect(api?.requests).toEqual([]);
+    expect(place.api.requests).toEqual([]);
   });
 
   test('--watch stays until it is over, and ends with 1 when it failed', async () => {
@@ -144,7 +130,7 @@ describe('submit', () => {
       ['task_progress', 'failed'],
       ['task', 'failed'],
     ]);
-    expect(api?.requests).toContain(`GET /api/v1/events?task_id=${TASK_ID}`);
+    expect(place.api.requests).toContain(`GET /api/v1/events?task_id=${TASK_ID}`);
   });
 });
 
