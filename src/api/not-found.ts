@@ -20,8 +20,9 @@ export function notFound(app: Hono<ApiEnv>): (c: ApiContext) => Response {
 }
 
 function toPattern(path: string): RegExp {
-  const parts = path
-    .split('/')
-    .map((part) => (part.startsWith(':') ? '[^/]+' : part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')));
+  const parts = path.split('/').map((part) => {
+    if (part.startsWith(':')) return part.endsWith('{.+}') ? '.+' : '[^/]+';
+    return part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  });
   return new RegExp(`^${parts.join('/')}/?$`);
 }

@@ -17,13 +17,13 @@ export function mountOperations(app: Hono<ApiEnv>, deps: Deps, operations: reado
   for (const operation of operations) {
     const { http } = operation;
     if (!http) continue;
-    app.on(http.method.toUpperCase(), honoPath(http.path), (c) => answer(c, deps, operation, http));
+    app.on(http.method.toUpperCase(), honoPath(http), (c) => answer(c, deps, operation, http));
   }
 }
 
-/** `/files/{file_id}` as hono writes it. */
-export function honoPath(path: string): string {
-  return path.replace(/\{([^}]+)\}/g, ':$1');
+/** `/files/{file_id}` as hono writes it. A rest takes slashes that are plain as well as those that are encoded. */
+export function honoPath({ path, rest }: Pick<HttpExposure, 'path' | 'rest'>): string {
+  return path.replace(/\{([^}]+)\}/g, (_, name: string) => (name === rest ? `:${name}{.+}` : `:${name}`));
 }
 
 async function answer(c: ApiContext, deps: Deps, operation: AnyOperation, http: HttpExposure): Promise<Response> {

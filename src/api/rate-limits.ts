@@ -22,7 +22,7 @@ export function rateLimits(
   operations: readonly AnyOperation[],
 ): MiddlewareHandler<ApiEnv> {
   const counted = new Set(
-    operations.flatMap(({ http }) => (http ? [`${http.method.toUpperCase()} ${honoPath(http.path)}`] : [])),
+    operations.flatMap(({ http }) => (http ? [`${http.method.toUpperCase()} ${honoPath(http)}`] : [])),
   );
   return async (c, next) => {
     const isOperation = matchedRoutes(c).some(({ method, path }) => counted.has(`${method} ${path}`));

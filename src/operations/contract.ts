@@ -54,6 +54,8 @@ export interface HttpExposure {
   method: 'get' | 'post' | 'put' | 'delete';
   /** OpenAPI form: `/api/v1/files/{file_id}`. Parts in braces are taken from `input` by name. */
   path: string;
+  /** The part that ends the path and may hold slashes. */
+  rest?: string;
   /** 200 unless told. A result may carry its own through `statusOf`. */
   status?: number;
   /** `multipart`: the body is a form whose field `file` streams to `call.upload`. */

@@ -30,11 +30,14 @@ const download = defineOperation({
   summary: 'The bytes of one artifact',
   room: 'pipelines',
   permission: 'pipelines:read',
-  input: RunIdRef.extend({ name: z.string().min(1).max(500).describe('as the list names it, percent-encoded') }),
+  input: RunIdRef.extend({
+    name: z.string().min(1).max(500).describe('as the list names it; its slashes may be encoded or not'),
+  }),
   output: z.custom<Download>(),
   http: {
     method: 'get',
     path: '/api/v1/pipeline-runs/{run_id}/artifacts/{name}',
+    rest: 'name',
     answer: 'download',
     tag: 'pipelines',
   },

@@ -56,10 +56,16 @@ test('over HTTP a pipeline is made, run and its artifact fetched by its own link
   expect(got.headers.get('content-length')).toBe(String(csv.bytes));
   expect(got.headers.get('x-content-type-options')).toBe('nosniff');
   expect(await got.text()).toBe('n\n1\n');
+  expect(csv.links.download).toContain('/out%2Frows.csv');
+  const plain = await ask('GET', `${run.artifacts}/out/rows.csv`);
+  expect([plain.status, await plain.text()]).toEqual([200, 'n\n1\n']);
   const parquet = artifacts.find(({ name }: any) => name === 'load it/dataset.parquet');
   const bytes = new Uint8Array(await (await ask('GET', parquet.links.download)).arrayBuffer());
   expect(String.fromCharCode(...bytes.slice(0, 4))).toBe('PAR1');
   expect((await ask('GET', `${run.artifacts}/out%2Fno.csv`)).status).toBe(404);
+  expect((await ask('GET', `${run.artifacts}/out/no.csv`)).status).toBe(404);
+  const posted = await ask('POST', `${run.artifacts}/out/rows.csv`);
+  expect([posted.status, posted.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
 });
 
 test('a run whose workflow was killed is closed with all that waited', async () => {
