@@ -112,6 +112,38 @@ describe('a table in Postgres', () => {
     expect(await query('SELECT count(*)::int AS n FROM pipeline_output.merged')).toEqual([{ n: 3 }]);
   });
 
+  test('merged by another key, no longer holds what the earlier key forbade', async () => {
+    const merge = async (key: string[], rows: JsonObject[]) =>
+      kit.run(
+        'output',
+        { table: { name: 'rekeyed', mode: 'upsert', key } },
+        { inputs: [{ name: 'x', dataset: await kit.dataset(rows) }] },
+      );
+    await merge(['k'], [{ k: 1, day: 'mon', v: 'a' }]);
+    await query('CREATE UNIQUE INDEX theirs ON pipeline_output.rekeyed (v)');
+    await merge(
+      ['k', 'day'],
+      [
+        { k: 1, day: 'mon', v: 'b' },
+        { k: 1, day: 'tue', v: 'c' },
+      ],
+    );
+    expect(await query('SELECT k::int, day, v FROM pipeline_output.rekeyed ORDER BY v')).toEqual([
+      { k: 1, day: 'mon', v: 'b' },
+      { k: 1, day: 'tue', v: 'c' },
+    ]);
+    // Back again: the rows that are there now forbid it, and nothing is lost by the attempt.
+    await expect(merge(['k'], [{ k: 2, day: 'wed', v: 'd' }])).rejects.toMatchObject({ code: 'execution_error' });
+    expect(
+      await query("SELECT indexdef FROM pg_indexes WHERE schemaname = 'pipeline_output' AND tablename = 'rekeyed'"),
+    ).toEqual(
+      expect.arrayContaining([
+        { indexdef: expect.stringMatching(/\(k, day\)$/) },
+        { indexdef: expect.stringMatching(/theirs .*\(v\)$/) },
+      ]),
+    );
+  });
+
   test("is its maker's", async () => {
     await output({ table: { name: 'mine' } });
     await expect(output({ table: { name: 'mine' } }, { owner: 'bob' })).rejects.toMatchObject({ code: 'forbidden' });

@@ -88,6 +88,7 @@ async function upsert(
   list: string,
 ): Promise<number> {
   const keys = (table.key ?? []).map(name).join(', ');
+  await dropOtherKeys(client, target, indexOf(table));
   await client.query(`CREATE UNIQUE INDEX IF NOT EXISTS ${name(indexOf(table))} ON ${target} (${keys})`);
   const others = columns.filter((column) => !table.key?.includes(column.name));
   const set = others.map((column) => `${name(column.name)} = excluded.${name(column.name)}`).join(', ');
@@ -97,12 +98,24 @@ async function upsert(
   return merged.rowCount ?? 0;
 }
 
+/** How the names of our own unique indexes begin. */
+const KEY_INDEX = 'KEY-';
+
 /** Another for another key, and none that a table could have: both share one list of names. */
 function indexOf({ name: of, key }: TableOutput): string {
   const hash = createHash('sha256')
     .update(JSON.stringify([of, key]))
     .digest('hex');
-  return `KEY-${hash.slice(0, 40)}`;
+  return `${KEY_INDEX}${hash.slice(0, 40)}`;
+}
+
+/** A table has one key: what an earlier one forbade is no fault any more. Indexes that somebody else made stay. */
+async function dropOtherKeys(client: pg.PoolClient, target: string, wanted: string): Promise<void> {
+  const found = await client.query<{ relname: string }>(
+    `SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = $1::regclass AND starts_with(c.relname, $2) AND c.relname <> $3`,
+    [target, KEY_INDEX, wanted],
+  );
+  for (const { relname } of found.rows) await client.query(`DROP INDEX ${SCHEMA}.${name(relname)}`);
 }
 
 async function copyIn(client: pg.PoolClient, target: string, path: string): Promise<number> {
