@@ -28,6 +28,7 @@ function door(): (request: Request) => Promise<Response> {
     log: { warn: () => {}, error: () => {} },
     version: '1.0.0',
     hosts: allowedHosts({ HOST: '127.0.0.1', ALLOWED_HOSTS: [], publicUrl: 'http://127.0.0.1' }),
+    bodySeconds: 30,
   });
   return (request) => handle(request, BENCH_PRINCIPAL, { requestId: randomUUID(), address: '127.0.0.1' });
 }

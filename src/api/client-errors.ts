@@ -13,7 +13,7 @@ const MALFORMED: [string, string] = ['400 Bad Request', 'This is not a request t
 
 /** Statuses beside those of the failure codes, with what OpenAPI says of them. */
 export const CONNECTION_STATUSES = {
-  '408': 'The headers did not arrive in time; the connection is closed',
+  '408': 'The headers or the body did not arrive in time; the connection is closed',
   '431': 'The headers, or the address, are over 16 KiB; the connection is closed',
 } as const;
 

@@ -50,6 +50,7 @@ const mcp = createMcpDoor({
   log,
   version: manifest.version,
   hosts: allowedHosts(config),
+  bodySeconds: config.BODY_TIMEOUT,
 });
 const access = createAccess(deps);
 const app = createApi({ deps, operations, hub, mcp, access, draining: draining.signal, version: manifest.version });

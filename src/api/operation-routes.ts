@@ -28,16 +28,17 @@ export function honoPath({ path, rest }: Pick<HttpExposure, 'path' | 'rest'>): s
 
 async function answer(c: ApiContext, deps: Deps, operation: AnyOperation, http: HttpExposure): Promise<Response> {
   c.set('operation', operation.name);
+  const { BODY_TIMEOUT, MAX_UPLOAD_BYTES } = deps.config;
   let form: ReceivedForm | undefined;
   try {
     const receive = async (): Promise<Received> => {
       const idempotencyKey = readIdempotencyKey(c);
       if (http.body === 'multipart') {
-        form = await receiveForm(c, deps.config.MAX_UPLOAD_BYTES);
+        form = await receiveForm(c, MAX_UPLOAD_BYTES);
         return { idempotencyKey, input: form.fields, upload: form.upload };
       }
       const hasBody = http.method === 'post' || http.method === 'put';
-      return { idempotencyKey, input: hasBody ? await readJsonObject(c) : readQuery(c, operation.input) };
+      return { idempotencyKey, input: hasBody ? await readJsonObject(c, BODY_TIMEOUT) : readQuery(c, operation.input) };
     };
     const output = await invoke(
       deps,

@@ -37,17 +37,20 @@ const UNPACKED = ['content-encoding', 'content-length', 'transfer-encoding', 'co
 const POLICY =
   "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; worker-src 'self' blob:; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'self'";
 
-export type TemporalSettings = Pick<Config, 'TEMPORAL_UI_ADDRESS' | 'TEMPORAL_UI_PORT' | 'PAYLOAD_KEY' | 'publicUrl'>;
+export type TemporalSettings = Pick<
+  Config,
+  'TEMPORAL_UI_ADDRESS' | 'TEMPORAL_UI_PORT' | 'PAYLOAD_KEY' | 'BODY_TIMEOUT' | 'publicUrl'
+>;
 
 /** For callers with `system:read` (operators and admins) only. */
 export function mountTemporal(app: Hono<ApiEnv>, config: TemporalSettings): void {
   const upstream = uiAddress(config);
   const codec = payloadCodec(config.PAYLOAD_KEY ?? null);
-  app.all(UI_PATH, (c) => guarded(c, () => proxy(c, upstream, config.publicUrl)));
-  app.all(`${UI_PATH}/*`, (c) => guarded(c, () => proxy(c, upstream, config.publicUrl)));
+  app.all(UI_PATH, (c) => guarded(c, () => proxy(c, upstream, config)));
+  app.all(`${UI_PATH}/*`, (c) => guarded(c, () => proxy(c, upstream, config)));
   app.post(`${CODEC_PATH}/:direction{encode|decode}`, (c) =>
     guarded(c, async () => {
-      const payloads = parsePayloads(await readBounded(c, MAX_CODEC_BYTES));
+      const payloads = parsePayloads(await readBounded(c, MAX_CODEC_BYTES, config.BODY_TIMEOUT));
       const direction = c.req.param('direction') === 'encode' ? 'encode' : 'decode';
       const done = await codec[direction](payloads).catch((cause: unknown) => {
         throw new Failure('invalid_input', 'These payloads cannot be read with the key in force', { cause });
@@ -75,7 +78,7 @@ async function guarded(c: ApiContext, serve: () => Promise<Response>): Promise<R
   }
 }
 
-async function proxy(c: ApiContext, upstream: string | null, publicUrl: string): Promise<Response> {
+async function proxy(c: ApiContext, upstream: string | null, settings: TemporalSettings): Promise<Response> {
   if (upstream === null) throw new Failure('not_found', 'There is no Temporal Web UI here: set TEMPORAL_UI_ADDRESS');
   const { pathname, search } = new URL(c.req.url);
   const headers = new Headers(c.req.raw.headers);
@@ -87,7 +90,7 @@ async function proxy(c: ApiContext, upstream: string | null, publicUrl: string):
   const answer = await fetch(`${upstream}${pathname}${search}`, {
     method: c.req.method,
     headers,
-    body: hasBody ? new Uint8Array(await readBounded(c, MAX_CODEC_BYTES)) : null,
+    body: hasBody ? new Uint8Array(await readBounded(c, MAX_CODEC_BYTES, settings.BODY_TIMEOUT)) : null,
     redirect: 'manual',
     signal: c.req.raw.signal,
   }).catch((cause: unknown) => {
@@ -95,7 +98,7 @@ async function proxy(c: ApiContext, upstream: string | null, publicUrl: string):
   });
   const kept = new Headers(answer.headers);
   for (const name of UNPACKED) kept.delete(name);
-  if (pathname === SETTINGS_PATH && answer.ok) return c.json(withOwnCodec(await answer.json(), c, publicUrl));
+  if (pathname === SETTINGS_PATH && answer.ok) return c.json(withOwnCodec(await answer.json(), c, settings.publicUrl));
   kept.set('content-security-policy', POLICY);
   const location = kept.get('location');
   if (location?.startsWith(upstream)) kept.set('location', location.slice(upstream.length));

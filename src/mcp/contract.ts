@@ -107,6 +107,8 @@ export interface DoorOptions {
   version: string;
   /** Host names that Host and Origin may name; `allowedHosts(config)`. */
   hosts: string[];
+  /** Seconds that a message may take to arrive, by BODY_TIMEOUT. */
+  bodySeconds: number;
   /**
    * Sessions in memory for 2025 clients, which only what asks the client back (sampling, elicitation) needs. Absent:
    * every request stands alone, so that a restart or a second replica is invisible.

@@ -9,6 +9,7 @@ import {
   isLegacyRequest,
   readRequestBody,
 } from '@modelcontextprotocol/server';
+import { inBodyTime } from '../schema/body-time.ts';
 import { Failure } from '../schema/failures.ts';
 import type { Principal } from '../schema/principal.ts';
 import { type Caller, toAuthInfo } from './caller.ts';
@@ -25,7 +26,7 @@ const MOST_BODY_BYTES = 4 * 1024 * 1024;
 const SESSION_HEADER = 'mcp-session-id';
 
 export function createMcpDoor(options: DoorOptions): McpDoor {
-  const { log, hosts, extend } = options;
+  const { log, hosts, extend, bodySeconds } = options;
   const catalogue = createCatalogue(options.operations, extend?.tools ?? [], log);
   const inflight = createInflight();
   const callTool = createToolCaller({ ...options, catalogue, extend });
@@ -43,7 +44,7 @@ export function createMcpDoor(options: DoorOptions): McpDoor {
   /** Without a body the request is the SDK's to answer or to refuse. */
   async function readJson(request: Request): Promise<{ body?: unknown; refusal?: Response }> {
     if (request.method !== 'POST' || !isJsonContentType(request.headers.get('content-type'))) return {};
-    const text = await readText(request);
+    const text = await inBodyTime(readText(request), bodySeconds);
     if (text === null) return { refusal: refuse(413, -32_000, 'The message is too large') };
     try {
       return { body: JSON.parse(text) };
@@ -85,7 +86,7 @@ export function createMcpDoor(options: DoorOptions): McpDoor {
         idempotencyKey: request.headers.get('idempotency-key'),
         session: request.headers.get(SESSION_HEADER),
       };
-      const { body, refusal } = await readJson(request);
+      const { body, refusal } = await readJson(request).catch(refuseLate);
       return refusal ?? serve(request, body, toAuthInfo(caller), caller);
     },
     notify: handler.notify,
@@ -105,6 +106,11 @@ async function readText(request: Request): Promise<string | null> {
   if (announced > 0) return request.text();
   const read = await readRequestBody(request, MOST_BODY_BYTES);
   return read.tooLarge ? null : read.text;
+}
+
+function refuseLate(error: unknown): { body?: unknown; refusal: Response } {
+  if (!(error instanceof Failure)) throw error;
+  return { refusal: refuse(error.status, -32_000, error.message) };
 }
 
 function refuse(status: number, code: number, message: string): Response {

@@ -108,6 +108,7 @@ const ENVIRONMENT = z.object({
     .default('info')
     .describe('trace, debug, info, warn, error, silent'),
   MAX_UPLOAD_BYTES: bytes(5 * GIB).describe('largest upload'),
+  BODY_TIMEOUT: integer(30, 1, 3600).describe('seconds that the body of a request may take unless it is an upload'),
   MAX_ARCHIVE_ENTRIES: integer(1_000_000, 1, 100_000_000).describe('most entries in an archive'),
   MAX_UNPACKED_BYTES: bytes(50 * GIB).describe('most bytes an archive may unpack to'),
   MAX_ARCHIVE_RATIO: integer(200, 2, 100_000).describe('most an entry over 1 MiB may grow when unpacked'),

@@ -14,6 +14,7 @@ export const FAILURES = {
   forbidden: { status: 403, title: 'Not allowed', retryable: false },
   not_found: { status: 404, title: 'Not found', retryable: false },
   method_not_allowed: { status: 405, title: 'Method not allowed', retryable: false },
+  request_timeout: { status: 408, title: 'The request did not arrive in time', retryable: true },
   conflict: { status: 409, title: 'Conflicts with the current state', retryable: false },
   idempotency_mismatch: { status: 409, title: 'This Idempotency-Key was used with another body', retryable: false },
   payload_too_large: { status: 413, title: 'Too large', retryable: false },

@@ -37,6 +37,7 @@ function app(role: Role, upstream = true): Hono<ApiEnv> {
   mountTemporal(made, {
     TEMPORAL_UI_ADDRESS: upstream ? `http://127.0.0.1:${port}` : undefined,
     TEMPORAL_UI_PORT: 0,
+    BODY_TIMEOUT: 30,
     PAYLOAD_KEY,
     publicUrl: 'https://ostinato.example',
   });

@@ -43,7 +43,12 @@ export const CONTROL_PROOF: Requirement[] = [
     'p9.6',
     'Oversized and slow bodies, floods of messages and forged callbacks end with an answer',
     t('e2e/hostile', 'too large'),
-    t('integration/limits/slow', 'headers that do not come are answered 408', 'bodies that crawl hold up nobody'),
+    t(
+      'integration/limits/slow',
+      'headers that do not come, or crawl',
+      'bodies that crawl hold up nobody',
+      'never stops crawling',
+    ),
     t('integration/live/protocol', 'close the socket when too large or too many', 'survive garbage on the wire'),
     t('clients/agent-calls', 'never answers, or answers a byte at a time', 'sends too much, announced or not'),
     t('integration/tasks/reports', '%s of another agent, of a caller'),

@@ -36,6 +36,7 @@ export async function openStand(): Promise<Stand> {
       log: { warn: () => {}, error: (fields, message) => console.error(message, fields) },
       version: '0.0.0',
       hosts: allowedHosts({ HOST: '127.0.0.1', ALLOWED_HOSTS: [], publicUrl: 'http://127.0.0.1' }),
+      bodySeconds: 30,
     });
     const app = createApi({ deps, operations, hub, mcp, draining: draining.signal });
     const server = await listen(app, { port, hostname: '127.0.0.1' });

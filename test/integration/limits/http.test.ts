@@ -75,6 +75,7 @@ beforeAll(async () => {
       log: deps.log,
       version: '0.0.0',
       hosts: allowedHosts(deps.config),
+      bodySeconds: deps.config.BODY_TIMEOUT,
     });
     return createApi({ ...door(deps), operations, mcp });
   });
