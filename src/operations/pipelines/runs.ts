@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { Deps } from '../../deps.ts';
 import { visibleOwners } from '../../schema/access.ts';
+import type { FailureCode } from '../../schema/failures.ts';
 import { PageQuery, pageOf } from '../../schema/files.ts';
 import { PIPELINE_RUN_STATUSES } from '../../schema/names.ts';
 import { RunStarted, RunSummary, RunView } from '../../schema/pipeline-views.ts';
@@ -44,7 +45,15 @@ const execute = defineOperation({
     listed: true,
     taskFrom: 'workflow_id',
   },
-  failures: ['not_found', 'payload_too_large', 'egress_denied', 'conflict', 'idempotency_mismatch', 'unavailable'],
+  failures: [
+    'not_found',
+    'payload_too_large',
+    'egress_denied',
+    'conflict',
+    'idempotency_mismatch',
+    'too_deep',
+    'unavailable',
+  ],
   audited: true,
   async run({ deps, principal, requestId, idempotencyKey }, { pipeline_id, ...execution }) {
     await visiblePipeline(deps, principal, pipeline_id);
@@ -118,7 +127,12 @@ const get = defineOperation({
 });
 
 /** `pause`, `resume`, `cancel`, `retry` are one shape: find the run, do it, answer with the run. */
-function control(verb: string, summary: string, act: (deps: Deps, run: PipelineRunRow) => Promise<void>): AnyOperation {
+function control(
+  verb: string,
+  summary: string,
+  act: (deps: Deps, run: PipelineRunRow, caller: { principal: Principal; requestId: string }) => Promise<void>,
+  failures: FailureCode[] = [],
+): AnyOperation {
   return defineOperation({
     name: `runs.${verb}`,
     summary,
@@ -127,11 +141,11 @@ function control(verb: string, summary: string, act: (deps: Deps, run: PipelineR
     input: RunIdRef,
     output: RunView,
     http: { method: 'post', path: `/api/v1/pipeline-runs/{run_id}/${verb}`, tag: 'pipelines' },
-    failures: ['not_found', 'conflict', 'unavailable'],
+    failures: ['not_found', 'conflict', ...failures, 'unavailable'],
     audited: true,
-    async run({ deps, principal }, { run_id }) {
+    async run({ deps, principal, requestId }, { run_id }) {
       const run = await changeableRunOf(deps, principal, run_id);
-      await act(deps, run);
+      await act(deps, run, { principal, requestId });
       return runView(deps, { run_id });
     },
   });
@@ -163,5 +177,5 @@ export const runOperations: AnyOperation[] = [
   control('pause', 'Begin no new stage; what runs goes on to its end', pauseRun),
   control('resume', 'Go on with a paused run', resumeRun),
   control('cancel', 'Stop a run and what it is doing', stopRun),
-  control('retry', 'Go on with a failed or cancelled run from where it stopped', retryRun),
+  control('retry', 'Go on with a failed or cancelled run from where it stopped', retryRun, ['too_deep']),
 ];

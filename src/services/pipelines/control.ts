@@ -1,5 +1,6 @@
 /** What a caller does to a run: pause, resume, cancel, retry; and deciding what it waits for. */
 import { WorkflowNotFoundError } from '@temporalio/client';
+import { sql } from 'kysely';
 import type { Deps } from '../../deps.ts';
 import { Failure } from '../../schema/failures.ts';
 import { MESSAGES } from '../../schema/names.ts';
@@ -14,6 +15,7 @@ import { insertRun } from '../../stores/runs.ts';
 import { cancelRun, startAdmitted, updateRun } from '../engine.ts';
 import { compensatorOf } from './check.ts';
 import { workflowOf } from './execute.ts';
+import { depthOf } from './principal.ts';
 
 const ANSWER_MS = 20_000;
 
@@ -41,12 +43,18 @@ function assertLive(run: PipelineRunRow, what: string): void {
 
 /**
  * A new attempt under a new workflow: what is completed stays, what failed the run, was stopped or never began is done
- * again. A failure that the pipeline forgave stays too, with what was skipped on its account.
+ * again. A failure that the pipeline forgave stays too, with what was skipped on its account. Throws Failure('conflict')
+ * for a run that did not end so, Failure('too_deep') for runs that try one another again without end.
  */
-export async function retryRun(deps: Deps, run: PipelineRunRow): Promise<void> {
+export async function retryRun(
+  deps: Deps,
+  run: PipelineRunRow,
+  caller: { principal: Principal; requestId: string },
+): Promise<void> {
   if (run.status !== 'failed' && run.status !== 'cancelled') {
     throw new Failure('conflict', `Run ${run.run_id} is ${run.status}; only a failed or cancelled one can be retried`);
   }
+  const depth = await depthOf(deps.db, caller);
   const attempt = run.attempt + 1;
   const workflow = workflowOf(run, attempt);
   await deps.db.transaction().execute(async (trx) => {
@@ -54,6 +62,8 @@ export async function retryRun(deps: Deps, run: PipelineRunRow): Promise<void> {
       .updateTable('pipeline_runs')
       .set({
         attempt,
+        // It is as deep as whoever tries it again has made it now.
+        principal: sql`jsonb_set(principal, '{depth}', to_jsonb(${depth}::int))`,
         workflow_id: workflow.workflow_id,
         status: 'pending',
         error: 'null',

@@ -15,7 +15,7 @@ import { findDefinition, lockPipeline } from '../../stores/pipelines.ts';
 import { insertRun, type NewRun } from '../../stores/runs.ts';
 import { startAdmitted } from '../engine.ts';
 import { compensatorOf } from './check.ts';
-import { callingRun, MAX_DEPTH, runPrincipal } from './principal.ts';
+import { depthOf, runPrincipal } from './principal.ts';
 
 const OPERATION = 'pipelines.execute';
 
@@ -46,7 +46,7 @@ export interface Caller {
 /**
  * Admits a run of `pipelineId`, which the caller may see, and starts it; a repeat with the same Idempotency-Key leads
  * to the same run. Throws Failure: `not_found` for a version, `invalid_input`, `egress_denied`, `payload_too_large`,
- * `idempotency_mismatch`, `forbidden` for pipelines that start one another too deep.
+ * `idempotency_mismatch`, `too_deep` for runs that start one another without end.
  */
 export async function executePipeline(
   deps: Deps,
@@ -56,7 +56,7 @@ export async function executePipeline(
 ): Promise<PipelineRunRow> {
   const { principal, idempotencyKey } = caller;
   await checkExecution(deps, principal, execution);
-  const depth = await depthOf(deps, caller);
+  const depth = await depthOf(deps.db, caller);
   const run_id = randomUUID();
   const { input_data, parameters, notification } = execution;
   const admitted = await deps.db.transaction().execute(async (trx) => {
@@ -130,13 +130,4 @@ async function checkExecution(deps: Deps, principal: Principal, execution: Execu
     throw new Failure('invalid_input', faults.map(({ path, message }) => `${path}: ${message}`).join('; '), { faults });
   }
   if (webhook !== undefined) await checkWebhook(webhook, deps.config.EGRESS_ALLOW);
-}
-
-/** How many runs started one another above this one. */
-async function depthOf(deps: Deps, caller: Caller): Promise<number> {
-  const by = callingRun(caller);
-  if (by === null) return 0;
-  const depth = ((await findPipelineRun(deps.db, by))?.principal.depth ?? 0) + 1;
-  if (depth < MAX_DEPTH) return depth;
-  throw new Failure('forbidden', `Pipelines start one another ${MAX_DEPTH} deep at most`);
 }

@@ -3,8 +3,9 @@ import { Failure } from '../../schema/failures.ts';
 import type { Principal } from '../../schema/principal.ts';
 import type { RunPrincipal } from '../../schema/tables-control.ts';
 import type { Db } from '../../stores/database.ts';
+import { findPipelineRun } from '../../stores/pipeline-runs.ts';
 
-/** Most pipelines that start one another. */
+/** Most runs that start one another, whether by executing a pipeline or by trying a run again. */
 export const MAX_DEPTH = 5;
 
 /** What is kept of a caller with its run. */
@@ -45,4 +46,16 @@ export function delegatedRequestId(ref: {
 export function callingRun(call: { principal: Principal; requestId: string }): string | null {
   if (call.principal.via !== 'delegated') return null;
   return /^run:([^/]+)\//.exec(call.requestId)?.[1] ?? null;
+}
+
+/**
+ * How many runs started one another above the one that this call starts; 0 for a caller of its own. Throws
+ * Failure('too_deep') when they are too many: without a limit two runs that start each other would never end.
+ */
+export async function depthOf(db: Db, call: { principal: Principal; requestId: string }): Promise<number> {
+  const by = callingRun(call);
+  if (by === null) return 0;
+  const depth = ((await findPipelineRun(db, by))?.principal.depth ?? 0) + 1;
+  if (depth < MAX_DEPTH) return depth;
+  throw new Failure('too_deep', `Runs of pipelines start one another ${MAX_DEPTH} deep at most`);
 }

@@ -314,5 +314,39 @@ test('pipelines that start themselves come to an end', async () => {
   }
   const runs = await deepest();
   expect(runs).toHaveLength(5);
-  expect(runs[0].error).toMatchObject({ code: 'forbidden', detail: expect.stringContaining('5 deep') });
+  expect(runs[0].error).toMatchObject({ code: 'too_deep', detail: expect.stringContaining('5 deep') });
+});
+
+test('runs that try each other again come to an end', async () => {
+  // A compensating stage is done anew on every attempt; here it tries the other run again.
+  const again = op('again', { run_id: '${parameters.other}' }, { operation: 'runs.retry' });
+  const made = pipeline([act('bad', { on_failure: { compensate: 'again' } }), again], []);
+  const { pipeline_id } = await stand.call(ana, 'pipelines.create', made);
+  const execute = async (other = 'nobody'): Promise<string> =>
+    (await stand.call(ana, 'pipelines.execute', { pipeline_id, parameters: { other } })).run_id;
+  does['bad'] = (signal) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+  const second = await execute();
+  await stand.until(second, () => calls.includes('bad'));
+  await stand.call(ana, 'runs.cancel', { run_id: second });
+  await stand.over(second);
+  const live = async () => {
+    const { items } = await stand.call(ana, 'pipelines.runs', { pipeline_id });
+    return items.filter(({ completed_at }: any) => completed_at === null).length;
+  };
+  // Only what is over can be tried again.
+  does['bad'] = async () => {
+    while ((await live()) > 1) await new Promise((resolve) => setTimeout(resolve, 20));
+    throw new Failure('execution_error', 'bad');
+  };
+  const first = await execute(second);
+  const parameters = JSON.stringify({ other: first });
+  await stand.deps.db.updateTable('pipeline_runs').set({ parameters }).where('run_id', '=', second).execute();
+  const last = await stand.until(first, (run) => run.attempt === 3 && run.completed_at !== null);
+  expect(last.stages[1].error).toMatchObject({ code: 'too_deep', detail: expect.stringContaining('5 deep') });
+  expect(await stand.over(second)).toMatchObject({ attempt: 3, status: 'failed' });
+  expect(await live()).toBe(0);
+  // Somebody who asks for it by hand begins anew.
+  does['bad'] = () => ({});
+  await stand.call(ana, 'runs.retry', { run_id: first });
+  expect(await stand.over(first)).toMatchObject({ attempt: 4, status: 'completed' });
 });
