@@ -9,6 +9,7 @@ import { operations } from '../operations/index.ts';
 import { invoke } from '../operations/invoke.ts';
 import { type Config, ConfigError, loadConfig } from '../schema/config.ts';
 import { checkTls, readServerTls } from '../schema/tls.ts';
+import { resealSecrets } from '../services/access/reseal.ts';
 import { ensureAdminKey } from '../services/admin-key.ts';
 import { createEventHub } from '../services/event-hub.ts';
 import { contextChanges, houseResources } from '../services/resources.ts';
@@ -38,6 +39,9 @@ await migrate(config.DATABASE_URL ?? '');
 const admin = await ensureAdminKey(config.DATABASE_URL ?? '', config);
 // Where nobody else made it before (containers), this is the one time it is shown.
 if (admin.key) process.stderr.write(`Admin key (shown once): ${admin.key}\n`);
+const { resealed, unopened } = await resealSecrets(deps);
+if (resealed > 0) log.info({ resealed }, 'stored secrets were sealed anew under MASTER_KEY');
+if (unopened > 0) log.warn({ unopened }, 'stored secrets were sealed under a key that is not set here');
 
 const draining = new AbortController();
 const hub = createEventHub(deps);

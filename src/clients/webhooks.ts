@@ -60,16 +60,17 @@ export async function postWebhook(
     url: string;
     id: string;
     body: string;
-    key: Buffer;
+    /** Each gives a signature. */
+    keys: Buffer[];
     headers: Record<string, string>;
     signal?: AbortSignal;
   },
 ): Promise<WebhookAnswer> {
-  const { url, id, body, key, headers, signal } = message;
+  const { url, id, body, keys, headers, signal } = message;
   try {
     const { status, headers: answered } = await egress.fetch(url, {
       method: 'POST',
-      headers: { ...headers, 'content-type': 'application/json', ...signWebhook([key], { id, body }) },
+      headers: { ...headers, 'content-type': 'application/json', ...signWebhook(keys, { id, body }) },
       body,
       maxBytes: MAX_ANSWER_BYTES,
       timeoutMs: ANSWER_MS,

@@ -94,6 +94,7 @@ const ENVIRONMENT = z.object({
   API_KEY: z.string().min(16).optional().describe('when set, it is the admin key'),
   JWT_SECRET: z.string().min(32).optional().describe('secret of HS256 tokens; created in DATA_DIR when absent'),
   MASTER_KEY: key32.describe('seals stored secrets; created in DATA_DIR when absent'),
+  MASTER_KEY_PREVIOUS: key32.describe('the one before MASTER_KEY: what it sealed is sealed anew at the next start'),
   PAYLOAD_KEY: key32.describe('encrypts workflow payloads; created in DATA_DIR when absent'),
   EGRESS_ALLOW: list.describe('hosts and CIDR blocks that outgoing calls may reach although they are private'),
   METRICS_TOKEN: z.string().min(16).optional().describe('bearer token for /metrics from beyond loopback'),
@@ -193,7 +194,7 @@ export class ConfigError extends Error {
   }
 }
 
-const SECRET = /(KEY|SECRET|TOKEN|PASSWORD)$|^(AWS_ACCESS_KEY_ID)$/;
+const SECRET = /(KEY|SECRET|TOKEN|PASSWORD)$|^(AWS_ACCESS_KEY_ID|MASTER_KEY_PREVIOUS)$/;
 
 /**
  * Settings from `env` over `.env` in `cwd` (the environment wins). An empty value counts as absent.

@@ -70,3 +70,24 @@ export async function deleteCredential(db: Db | Trx, credentialId: string): Prom
     .executeTakeFirst();
   return result.numDeletedRows > 0n;
 }
+
+/** Rows whose secret does not begin with `head`, by id after `after`, locked until the transaction ends. */
+export async function lockSealedOtherwise(
+  trx: Trx,
+  head: Buffer,
+  page: { after: string | null; limit: number },
+): Promise<Pick<CredentialRow, 'credential_id' | 'owner' | 'name' | 'sealed'>[]> {
+  let query = trx
+    .selectFrom('outbound_credentials')
+    .select(['credential_id', 'owner', 'name', 'sealed'])
+    .where(sql<boolean>`substring(sealed FOR ${head.length}) <> ${head}`)
+    .orderBy('credential_id')
+    .limit(page.limit)
+    .forUpdate();
+  if (page.after !== null) query = query.where('credential_id', '>', page.after);
+  return query.execute();
+}
+
+export async function replaceSealed(trx: Trx, credentialId: string, sealed: Buffer): Promise<void> {
+  await trx.updateTable('outbound_credentials').set({ sealed }).where('credential_id', '=', credentialId).execute();
+}

@@ -108,6 +108,7 @@ export const CALLERS: Requirement[] = [
     t('integration/access/credentials', 'store a secret that no answer, row or audit entry shows'),
     t('services/access/seal', 'does not open with any bit of it changed, or cut short'),
     t('integration/access/agent-tokens', 'is stored as a hash only'),
+    t('integration/access/reseal', 'seals anew what the old key sealed', 'is done by an API that starts with both'),
   ),
   need(
     'p7.5',

@@ -8,7 +8,7 @@ import type { JsonObject } from '../../schema/json.ts';
 import type { DeliverInput, DeliveryTry } from '../../schema/pipeline-flow.ts';
 import { authorizeOutgoing, forget } from '../../services/access/outgoing.ts';
 import { mailOf } from '../../services/notifications/mail-text.ts';
-import { webhookKey } from '../../services/notifications/secret.ts';
+import { webhookKeys } from '../../services/notifications/secret.ts';
 import { findNotification, type NotificationRow, noteTry } from '../../stores/notifications.ts';
 
 const FIRST_WAIT_SECONDS = 2;
@@ -48,8 +48,8 @@ async function byWebhook(deps: Deps, row: NotificationRow, signal: AbortSignal):
   const { owner, credential, notification_id, target } = row;
   try {
     const headers = credential === null ? {} : await authorizeOutgoing(deps, owner, credential);
-    const key = webhookKey(deps.config, owner);
-    const message = { url: target, id: notification_id, body: JSON.stringify(row.body), key, headers, signal };
+    const keys = webhookKeys(deps.config, owner);
+    const message = { url: target, id: notification_id, body: JSON.stringify(row.body), keys, headers, signal };
     const answer = await postWebhook(deps.egress, message);
     // A token that was refused is asked for anew by the next try.
     if (!answer.delivered && credential !== null && / answered 401$/.test(answer.error))

@@ -5,7 +5,7 @@ import { askClientToken } from '../../clients/oauth-tokens.ts';
 import type { Deps } from '../../deps.ts';
 import { Failure } from '../../schema/failures.ts';
 import { type CredentialRow, findCredential } from '../../stores/credentials.ts';
-import { open } from './seal.ts';
+import { type MasterKey, open } from './seal.ts';
 
 /** For a token whose server does not say how long it lasts. */
 const UNSAID_MS = 300_000;
@@ -14,7 +14,7 @@ const MARGIN_MS = 60_000;
 const MOST_TOKENS = 1_000;
 
 export type OutgoingDeps = Pick<Deps, 'db'> & {
-  config: Pick<Deps['config'], 'MASTER_KEY'>;
+  config: MasterKey;
   egress: Pick<Egress, 'fetch'>;
 };
 

@@ -11,7 +11,7 @@ const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const HEAD_BYTES = 1 + KEY_ID_BYTES + NONCE_BYTES + TAG_BYTES;
 
-export type MasterKey = Pick<Config, 'MASTER_KEY'>;
+export type MasterKey = Pick<Config, 'MASTER_KEY'> & Partial<Pick<Config, 'MASTER_KEY_PREVIOUS'>>;
 
 /** To whom a secret belongs and what it is called: sealed for one place, it opens in no other. */
 export interface SealedFor {
@@ -29,25 +29,34 @@ export function seal(config: MasterKey, place: SealedFor, secret: string): Buffe
   return Buffer.concat([Buffer.from([VERSION]), id, nonce, cipher.getAuthTag(), text]);
 }
 
-/** Throws Failure('unsealable') that says whether MASTER_KEY is another one, or what is stored was altered. */
+/**
+ * What MASTER_KEY or MASTER_KEY_PREVIOUS sealed. Throws Failure('unsealable') that says whether it was another key, or
+ * what is stored was altered.
+ */
 export function open(config: MasterKey, place: SealedFor, sealed: Buffer): string {
-  const { key, id } = keyOf(config);
+  const keys = [keyOf(config), ...previousOf(config)];
   if (sealed.length < HEAD_BYTES || sealed[0] !== VERSION) throw altered(place);
   const parts = cut(sealed);
-  if (!parts.id.equals(id)) {
+  const used = keys.find(({ id }) => parts.id.equals(id));
+  if (!used) {
     throw new Failure(
       'unsealable',
       `The secret of ${place.name} was sealed under another MASTER_KEY; set that one again, or store the secret anew`,
     );
   }
-  const decipher = createDecipheriv('aes-256-gcm', key, parts.nonce, { authTagLength: TAG_BYTES });
-  decipher.setAAD(associated(id, place));
+  const decipher = createDecipheriv('aes-256-gcm', used.key, parts.nonce, { authTagLength: TAG_BYTES });
+  decipher.setAAD(associated(used.id, place));
   decipher.setAuthTag(parts.tag);
   try {
     return Buffer.concat([decipher.update(parts.text), decipher.final()]).toString('utf8');
   } catch {
     throw altered(place);
   }
+}
+
+/** What secrets sealed under MASTER_KEY begin with; null without one. */
+export function sealedHead(config: MasterKey): Buffer | null {
+  return config.MASTER_KEY === undefined ? null : Buffer.concat([Buffer.from([VERSION]), keyOf(config).id]);
 }
 
 function cut(sealed: Buffer): { id: Buffer; nonce: Buffer; tag: Buffer; text: Buffer } {
@@ -66,7 +75,15 @@ function keyOf(config: MasterKey): { key: Buffer; id: Buffer } {
   if (config.MASTER_KEY === undefined) {
     throw new Failure('unsealable', 'MASTER_KEY is not set here, so no secret can be sealed or opened');
   }
-  const key = Buffer.from(hkdfSync('sha256', parseKey(config.MASTER_KEY), '', 'ostinato stored secrets', 32));
+  return derived(config.MASTER_KEY);
+}
+
+function previousOf({ MASTER_KEY_PREVIOUS }: MasterKey): { key: Buffer; id: Buffer }[] {
+  return MASTER_KEY_PREVIOUS === undefined ? [] : [derived(MASTER_KEY_PREVIOUS)];
+}
+
+function derived(master: string): { key: Buffer; id: Buffer } {
+  const key = Buffer.from(hkdfSync('sha256', parseKey(master), '', 'ostinato stored secrets', 32));
   const id = createHash('sha256').update('key id').update(key).digest().subarray(0, KEY_ID_BYTES);
   return { key, id };
 }
