@@ -15,6 +15,8 @@ export const PERMISSIONS = [
   'system:read',
   'agents:read',
   'agents:write',
+  /** To register agents that do everybody's tasks, and so see what those hold. */
+  'agents:share',
   /** What an agent's own token may do: heartbeats, claims, callbacks. */
   'agents:work',
   'tasks:read',
@@ -42,7 +44,7 @@ const BUILD = [...WORK, 'workflows:control', 'agents:write', 'approvals:decide',
 
 const BY_ROLE: Record<Role, readonly Permission[]> = {
   admin: ALL,
-  operator: [...BUILD, 'system:read'],
+  operator: [...BUILD, 'agents:share', 'system:read'],
   developer: BUILD,
   analyst: WORK,
   viewer: LOOK,

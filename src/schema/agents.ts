@@ -54,6 +54,12 @@ export const AgentRegistration = z.object({
   resources: AgentResourcesShape.default({}),
   max_concurrency: z.int().min(1).max(1000).default(1).describe('tasks that it takes at once'),
   labels: LabelsShape.default({}),
+  shared: z
+    .boolean()
+    .optional()
+    .describe(
+      "does everybody's tasks, not yours alone; needs agents:share, and is the default of those who have it. Stays as it is when you register again without it",
+    ),
   credential: z
     .string()
     .min(1)
@@ -83,6 +89,7 @@ export const AgentView = z.object({
   capabilities: z.array(z.string()),
   last_heartbeat: z.iso.datetime(),
   current_load: z.number(),
+  shared: z.boolean().describe("does everybody's tasks, not its owner's alone"),
 });
 export type AgentView = z.output<typeof AgentView>;
 

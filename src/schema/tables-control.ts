@@ -42,6 +42,8 @@ export interface ControlTables {
     /** Name of the owner's outgoing credential that calls to it carry. */
     credential: string | null;
     max_concurrency: Generated<number>;
+    /** Whether it does everybody's tasks, and not its owner's alone. */
+    shared: Generated<boolean>;
     status: Generated<AgentStatus>;
     draining: Generated<boolean>;
     current_load: Generated<number>;
@@ -77,6 +79,12 @@ export interface ControlTables {
     lost: Generated<number>;
     assigned_agent: string | null;
     excluded_agents: Generated<string[]>;
+    /** The one agent that its submitter named. */
+    wanted_agent: string | null;
+    /** The built-in executor cannot do it. */
+    needs_agent: Generated<boolean>;
+    /** Since when it waits while no agent at work could do it. */
+    stranded_at: Date | null;
     /** Equal for tasks that the same agents can do. */
     lane: GeneratedAlways<string>;
     retries: Generated<number>;

@@ -98,6 +98,8 @@ export interface Tables extends ControlTables {
     resource: string | null;
     workflow_id: string | null;
     data: Jsonb<JsonObject>;
+    /** Whether everybody who may read events sees it, and not its owner alone. */
+    shared: Generated<boolean>;
     created_at: Created;
   };
   file_imports: {

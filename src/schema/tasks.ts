@@ -38,6 +38,10 @@ export const SubmitTask = z.object({
   retry_count: z.int().min(0).max(20).default(3),
   executor: z.enum(EXECUTORS).default('auto').describe('auto: an agent when one fits, else built in'),
   capabilities: z.array(Capability).max(20).default([]).describe('what an agent must have; its type when empty'),
+  agent_id: z
+    .uuid()
+    .optional()
+    .describe('this agent and no other: yours, a shared one, or one granted to you for writing; an admin may name any'),
 });
 export type SubmitTask = z.output<typeof SubmitTask>;
 
@@ -94,6 +98,8 @@ export const TaskDetail = TaskListItem.extend({
   workflow_id: z.string(),
   executor: z.enum(EXECUTORS),
   capabilities: z.array(z.string()),
+  /** The one agent that was named for it. */
+  agent_id: z.string().nullable(),
   payload: z.record(z.string(), z.json()),
   timeout: z.int(),
   retry_count: z.int(),

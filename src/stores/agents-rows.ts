@@ -60,9 +60,10 @@ export async function updateAgent(trx: Trx, agentId: string, change: AgentChange
     .executeTakeFirstOrThrow();
 }
 
-/** Newest first. */
+/** Newest first. `shown`: of these owners or with these ids, besides shared ones; null shows all. */
 export async function listAgents(
   db: Db,
+  shown: { owners: string[]; ids: string[] } | null,
   query: {
     status?: AgentStatus | undefined;
     type?: AgentType | undefined;
@@ -72,6 +73,11 @@ export async function listAgents(
   },
 ): Promise<Page<AgentRow>> {
   let rows = live(db);
+  if (shown) {
+    rows = rows.where(
+      sql<boolean>`(shared OR owner = ANY(${shown.owners}::text[]) OR agent_id = ANY(${shown.ids}::text[]))`,
+    );
+  }
   if (query.status) rows = rows.where('status', '=', query.status);
   if (query.type) rows = rows.where('type', '=', query.type);
   if (query.capability) rows = rows.where(sql<boolean>`capabilities @> ARRAY[${query.capability}]::text[]`);

@@ -5,6 +5,10 @@ import type { AgentEndpoints } from '../schema/tables-control.ts';
 import type { Db, Trx } from './database.ts';
 
 export interface AgentNeed {
+  /** Whose task it is: its own agents do it, and shared ones. */
+  owner: string;
+  /** The one agent that may do it, whatever it says it can; null: any that fits. */
+  wanted: string | null;
   /** All of them must be had; when there are none, the task's type says what is needed. */
   capabilities: string[];
   type: TaskType;
@@ -43,6 +47,8 @@ const AT_WORK = ['active', 'degraded'] as const satisfies readonly AgentStatus[]
 
 /** What the fragments below ask of a task: columns of a joined table, or values. */
 export interface NeedSql {
+  owner: RawBuilder<string>;
+  wanted: RawBuilder<string | null>;
   capabilities: RawBuilder<string[]>;
   type: RawBuilder<string>;
   exclude: RawBuilder<string[]>;
@@ -51,11 +57,19 @@ export interface NeedSql {
 /** The need of a task's own row, under the name that it has in the query. */
 export function needOfTask(alias: string): NeedSql {
   const column = <T>(name: string) => sql<T>`${sql.ref(`${alias}.${name}`)}`;
-  return { capabilities: column('capabilities'), type: column('type'), exclude: column('excluded_agents') };
+  return {
+    owner: column('owner'),
+    wanted: column('wanted_agent'),
+    capabilities: column('capabilities'),
+    type: column('type'),
+    exclude: column('excluded_agents'),
+  };
 }
 
 function needOf(need: AgentNeed): NeedSql {
   return {
+    owner: sql`${need.owner}::text`,
+    wanted: sql`${need.wanted}::text`,
     capabilities: sql`${need.capabilities}::text[]`,
     type: sql`${need.type}::text`,
     exclude: sql`${need.exclude}::text[]`,
@@ -72,10 +86,20 @@ function wordsOf(type: RawBuilder<string>, more: readonly string[] = []): RawBui
 }
 
 /**
+ * Whether the agent of this alias may be given the task, and has what it asks for. Whoever named an agent was asked then
+ * whether it may be used: a task that names one asks for nothing else.
+ */
+export function canDo(agent: string, need: NeedSql): RawBuilder<boolean> {
+  const column = (name: string) => sql.ref(`${agent}.${name}`);
+  return sql<boolean>`CASE WHEN ${need.wanted} IS NOT NULL THEN ${column('agent_id')} = ${need.wanted}
+    ELSE (${column('shared')} OR ${column('owner')} = ${need.owner}) AND ${isCapable(agent, need)} END`;
+}
+
+/**
  * Whether the agent of this alias has what the need asks for. A validator has validation by its type and does nothing
  * else that it does not name; an orchestrator has orchestration by its type and does only what asks for that.
  */
-export function isCapable(agent: string, need: NeedSql): RawBuilder<boolean> {
+function isCapable(agent: string, need: NeedSql): RawBuilder<boolean> {
   const has = sql.ref(`${agent}.capabilities`);
   const type = sql.ref(`${agent}.type`);
   const orchestration = textArray(['orchestration']);
@@ -90,7 +114,7 @@ export function isCapable(agent: string, need: NeedSql): RawBuilder<boolean> {
 }
 
 /** Whether the agent of this alias is there and takes work. */
-export function isAtWork(agent: string): RawBuilder<boolean> {
+function isAtWork(agent: string): RawBuilder<boolean> {
   const column = (name: string) => sql.ref(`${agent}.${name}`);
   return sql<boolean>`(${column('deleted_at')} IS NULL AND NOT ${column('draining')}
     AND ${column('status')} IN (${sql.join(AT_WORK.map((status) => sql.lit(status)))}))`;
@@ -100,15 +124,15 @@ export function isAtWork(agent: string): RawBuilder<boolean> {
 function isFresh(agent: string, need: NeedSql): RawBuilder<boolean> {
   return sql<boolean>`(${sql.ref(`${agent}.agent_id`)} <> ALL(${need.exclude}) OR NOT EXISTS (
     SELECT FROM agents AS others WHERE others.agent_id <> ALL(${need.exclude})
-      AND ${isAtWork('others')} AND ${isCapable('others', need)}))`;
+      AND ${isAtWork('others')} AND ${canDo('others', need)}))`;
 }
 
 /**
- * Whether the agent of this alias may do the task: capable, at work, and not one of those that tried before, unless
- * nobody else could. It says nothing about room. For a claim: join `agents` to `tasks` on it with `needOfTask('tasks')`.
+ * Whether the agent of this alias may do the task: open to its owner, capable, at work, and not one of those that tried
+ * before, unless nobody else could. It says nothing about room. For a claim: join `agents` to `tasks` on it with `needOfTask('tasks')`.
  */
 export function mayDoTask(agent: string, need: NeedSql): RawBuilder<boolean> {
-  return sql<boolean>`(${isAtWork(agent)} AND ${isCapable(agent, need)} AND ${isFresh(agent, need)})`;
+  return sql<boolean>`(${isAtWork(agent)} AND ${canDo(agent, need)} AND ${isFresh(agent, need)})`;
 }
 
 /** How many tasks each agent has; joins as `busy (agent_id, running)`. */
@@ -148,12 +172,31 @@ export async function chooseAgent(trx: Trx | Db, need: AgentNeed): Promise<Agent
 /** Whether any agent at work, busy or not, of whatever mode, could do it. */
 export async function fits(trx: Trx | Db, need: Omit<AgentNeed, 'exclude'>): Promise<boolean> {
   const wanted = needOf({ ...need, exclude: [] });
-  const found = await sql<{ fits: boolean }>`
-    SELECT EXISTS (SELECT FROM agents AS a WHERE ${isAtWork('a')} AND ${isCapable('a', wanted)}) AS fits`.execute(trx);
+  const found = await sql<{ fits: boolean }>`SELECT ${anyAtWork(wanted)} AS fits`.execute(trx);
   return found.rows[0]?.fits ?? false;
 }
 
-/** Of several tasks at once: whether any agent could do it, and whether one that is called could begin with it now. */
+/** Whether any agent that could do it is registered, at work or away, or one that is gone has tried. */
+export async function awaits(trx: Trx | Db, need: AgentNeed): Promise<boolean> {
+  const found = await sql<{ awaits: boolean }>`SELECT ${anyToWaitFor(needOf(need))} AS awaits`.execute(trx);
+  return found.rows[0]?.awaits ?? false;
+}
+
+/** The same as `fits`, within a query. */
+export function anyAtWork(need: NeedSql): RawBuilder<boolean> {
+  return sql<boolean>`EXISTS (SELECT FROM agents AS able WHERE ${isAtWork('able')} AND ${canDo('able', need)})`;
+}
+
+/** One that tried may be back, or another in its place, as when agents are replaced one by one. */
+function anyToWaitFor(need: NeedSql): RawBuilder<boolean> {
+  return sql<boolean>`(cardinality(${need.exclude}) > 0
+    OR EXISTS (SELECT FROM agents AS able WHERE able.deleted_at IS NULL AND ${canDo('able', need)}))`;
+}
+
+/**
+ * Of several tasks at once: whether they are for agents, and whether one that is called could begin with it now. A task
+ * that the built-in executor cannot do is for agents as long as there are any to wait for.
+ */
 export async function lanesByAgents(
   trx: Trx | Db,
   taskIds: string[],
@@ -162,7 +205,7 @@ export async function lanesByAgents(
   const { rows } = await sql<{ task_id: string; fits: boolean; callable: boolean }>`
     WITH busy AS MATERIALIZED (SELECT * FROM ${busyAgents} AS b)
     SELECT t.task_id,
-      EXISTS (SELECT FROM agents AS a WHERE ${isAtWork('a')} AND ${isCapable('a', need)}) AS fits,
+      (${anyAtWork(need)} OR (t.needs_agent AND ${anyToWaitFor(need)})) AS fits,
       EXISTS (SELECT FROM agents AS a LEFT JOIN busy ON busy.agent_id = a.agent_id
         WHERE coalesce(busy.running, 0) < a.max_concurrency AND ${modeOf('a')} <> 'pull' AND ${mayDoTask('a', need)})
         AS callable

@@ -13,6 +13,8 @@ export interface NewEvent {
   resource: string | null;
   workflow_id: string | null;
   data: JsonObject;
+  /** Everybody who may read events sees it, not its owner alone. */
+  shared?: boolean;
   /** Equal keys are one event, however often it is written: `workflow/attempt/step/ordinal`. */
   key: string;
 }
@@ -25,6 +27,8 @@ export interface LoggedEvent {
   owner: string;
   resource: string | null;
   data: JsonObject;
+  /** Let through whoever owns it. */
+  shared: boolean;
   created_at: Date;
 }
 
@@ -74,6 +78,7 @@ export async function appendEvents(trx: Trx | Db, events: NewEvent[]): Promise<v
         resource: event.resource,
         workflow_id: event.workflow_id,
         data: JSON.stringify(event.data),
+        shared: event.shared ?? false,
       })),
     )
     .onConflict((conflict) => conflict.column('event_id').doNothing())
@@ -101,7 +106,7 @@ export async function readEvents(
   >`
     WITH settled AS MATERIALIZED (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS xmin),
     scanned AS MATERIALIZED (
-      SELECT xid, seq, event_id, name, owner, resource, data, created_at FROM event_log
+      SELECT xid, seq, event_id, name, owner, resource, data, shared, created_at FROM event_log
       WHERE (xid, seq) > (${after.xid}::xid8, ${after.seq}::bigint) AND xid < (SELECT xmin FROM settled)
       ORDER BY xid, seq LIMIT ${scan}
     ),
@@ -128,8 +133,8 @@ export async function readEvents(
   return { events, upTo: isAfter(after, upTo) ? after : upTo, more, pending: first?.pending ?? false };
 }
 
-function toEvent({ event_id, name, owner, resource, data, created_at, xid, seq }: Row): LoggedEvent {
-  return { id: `${xid}-${seq}`, event_id, name, owner, resource, data, created_at };
+function toEvent({ event_id, name, owner, resource, data, shared, created_at, xid, seq }: Row): LoggedEvent {
+  return { id: `${xid}-${seq}`, event_id, name, owner, resource, data, shared, created_at };
 }
 
 /** The view as SQL; `fitsView` says the same of an event in memory. */
@@ -139,7 +144,7 @@ function fits({ owners, resources = [], wanted }: EventView): RawBuilder<boolean
     const pipelines = resources.flatMap((ref) =>
       ref.startsWith(PIPELINE_GRANT) ? [ref.slice(PIPELINE_GRANT.length)] : [],
     );
-    all.push(sql`(owner = ANY(${owners}::text[]) OR resource = ANY(${resources}::text[])
+    all.push(sql`(shared OR owner = ANY(${owners}::text[]) OR resource = ANY(${resources}::text[])
       OR (name = 'pipeline.progress' AND data->>'pipeline_id' = ANY(${pipelines}::text[])))`);
   }
   if (wanted) all.push(sql`(${sql.join([sql`false`, ...wanted.map(one)], sql` OR `)})`);

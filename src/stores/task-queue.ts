@@ -4,7 +4,7 @@
  */
 import { sql } from 'kysely';
 import type { Executor, TaskType } from '../schema/names.ts';
-import { type AgentChoice, type AgentNeed, chooseAgent, fits, lanesByAgents } from './agents.ts';
+import { type AgentChoice, type AgentNeed, awaits, chooseAgent, fits, lanesByAgents } from './agents.ts';
 import type { Db, Trx } from './database.ts';
 import { TASKS_CHANNEL } from './task-events.ts';
 
@@ -20,7 +20,10 @@ export interface Head {
   executor: Executor;
   capabilities: string[];
   excluded_agents: string[];
-  /** Tasks of one lane can be done by the same agents. */
+  wanted_agent: string | null;
+  /** The built-in executor cannot do it. */
+  needs_agent: boolean;
+  /** Tasks of one lane are one owner's and can be done by the same agents. */
   lane: string;
   queued_at: Date;
   /** Slots that the owner has at this moment. */
@@ -130,10 +133,11 @@ async function lookAtLanes(trx: Trx, heads: Head[]): Promise<{ blocked: Set<stri
 /** Null: it waits, because all that fit are busy, pull their work, or are not there yet. */
 async function executorFor(trx: Trx, head: Head): Promise<ExecutorChoice | null> {
   if (head.executor === 'builtin') return { mode: 'builtin', agent_id: null };
-  const need: AgentNeed = { capabilities: head.capabilities, type: head.type, exclude: head.excluded_agents };
+  const { owner, type, capabilities, wanted_agent: wanted, excluded_agents: exclude } = head;
+  const need: AgentNeed = { owner, wanted, type, capabilities, exclude };
   const agent = await chooseAgent(trx, need);
   if (agent !== null) return agent;
-  if (head.executor === 'agent' || (await fits(trx, need))) return null;
+  if (head.executor === 'agent' || (await (head.needs_agent ? awaits : fits)(trx, need))) return null;
   return { mode: 'builtin', agent_id: null };
 }
 
@@ -147,7 +151,7 @@ export async function assign(
   const { rows } = await sql`
     WITH task AS (
       UPDATE tasks SET slot = true, phase = 'assigned', assigned_agent = ${by.agent_id}, assigned_at = now(),
-        updated_at = now(), lease_until = NULL, progress = 0
+        updated_at = now(), lease_until = NULL, progress = 0, stranded_at = NULL
       WHERE task_id = ${head.task_id} AND attempt = ${head.attempt} AND phase = 'queued'
       RETURNING task_id, attempt
     )

@@ -14,7 +14,7 @@ export async function reopenTask(trx: Trx, task: TaskRow, run: NewRun): Promise<
       UPDATE tasks SET workflow_id = ${run.workflow_id}, status = 'pending', phase = 'queued', slot = false,
         attempt = attempt + 1, retries = 0, lost = 0, assigned_agent = NULL, excluded_agents = '{}',
         lease_until = NULL, progress = 0, result = NULL, error = NULL, queued_at = now(), assigned_at = NULL,
-        started_at = NULL, completed_at = NULL, updated_at = now()
+        started_at = NULL, completed_at = NULL, stranded_at = NULL, updated_at = now()
       WHERE task_id = ${task.task_id} AND workflow_id = ${task.workflow_id} AND phase = 'closed'
         AND status IN ('failed', 'cancelled')
       RETURNING task_id

@@ -24,6 +24,8 @@ export interface NewTaskRow {
   retry_count: number;
   executor: Executor;
   capabilities: string[];
+  wanted_agent: string | null;
+  needs_agent: boolean;
 }
 
 /** The task's row, the row of its workflow and its first event, in one statement. The task stands in the queue then. */
@@ -32,10 +34,10 @@ export async function insertTask(trx: Trx, task: NewTaskRow, run: NewRun): Promi
   await sql`
     WITH task AS (
       INSERT INTO tasks (task_id, owner, pipeline_id, run_id, stage, type, payload, priority, timeout_seconds,
-        retry_count, executor, capabilities, workflow_id)
+        retry_count, executor, capabilities, wanted_agent, needs_agent, workflow_id)
       VALUES (${task.task_id}, ${task.owner}, ${task.pipeline_id}, ${task.run_id}, ${task.stage}, ${task.type},
         ${JSON.stringify(task.payload)}, ${task.priority}, ${task.timeout_seconds}, ${task.retry_count},
-        ${task.executor}, ${task.capabilities}, ${run.workflow_id})
+        ${task.executor}, ${task.capabilities}, ${task.wanted_agent}, ${task.needs_agent}, ${run.workflow_id})
     ), run AS (
       INSERT INTO workflow_runs (workflow_id, type, room, owner, source, resource, input)
       VALUES (${run.workflow_id}, ${run.type}, ${run.room}, ${run.owner}, ${run.source}, ${run.resource},

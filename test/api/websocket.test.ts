@@ -40,6 +40,7 @@ const event = (name: EventName, data: LoggedEvent['data']): LoggedEvent => ({
   owner: 'ada',
   resource: null,
   data,
+  shared: false,
   created_at: new Date(0),
 });
 

@@ -26,6 +26,7 @@ export function agent(changes: Partial<AgentView> = {}): AgentView {
     capabilities: ['analysis'],
     last_heartbeat: AT,
     current_load: 0.25,
+    shared: true,
     ...changes,
   };
 }
@@ -77,6 +78,7 @@ export function taskDetail(changes: Partial<TaskDetail> = {}): TaskDetail {
     workflow_id: TASK_ID,
     executor: 'auto',
     capabilities: [],
+    agent_id: null,
     payload: {},
     timeout: 300,
     retry_count: 3,

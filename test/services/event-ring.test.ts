@@ -12,6 +12,7 @@ const event = (xid: number, seq: number): LoggedEvent => ({
   owner: 'ada',
   resource: null,
   data: { text: 'x'.repeat(seq % 7) },
+  shared: false,
   created_at: new Date(0),
 });
 

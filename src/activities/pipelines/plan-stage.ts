@@ -19,13 +19,13 @@ export async function planStage(deps: Deps, input: RunRef & { stage: number }): 
     // A compensating stage is over from the start, until it is needed.
     if (data.rows[input.stage]?.reason === NOT_NEEDED) await resetStages(trx, input.run_id, [input.stage]);
     try {
-      if (!conditionHolds(data, input.stage)) {
+      if (!(await conditionHolds(deps, data, input.stage))) {
         const reason = 'its condition does not hold';
         await setStage(trx, place, { status: 'skipped', reason, error: null });
         await tellProgress(trx, run, `${input.stage}/skipped`);
         return { action: 'skip', reason };
       }
-      const items = itemsOfStage(data, input.stage);
+      const items = await itemsOfStage(deps, data, input.stage);
       const over = items === null ? [] : await openItems(trx, data, input, items.length);
       return {
         action: 'run',
@@ -55,16 +55,16 @@ async function openItems(
 async function wayOf(trx: Trx, data: RunData, index: number): Promise<StageWay> {
   const stage = stageOf(data, index);
   if (stage.type === 'operation') return 'operation';
-  if (await goesToAgent(trx, stage, stage.type)) return 'task';
+  if (await goesToAgent(trx, data.run.owner, stage, stage.type)) return 'task';
   const handsOut = stage.type === 'processing' && stage.config?.agent !== undefined;
   return handsOut ? 'batches' : 'builtin';
 }
 
 /** `auto` with capabilities asks whether an agent that is at work now, busy or not, could do it. */
-async function goesToAgent(trx: Trx, stage: StageDefinition, type: TaskType): Promise<boolean> {
+async function goesToAgent(trx: Trx, owner: string, stage: StageDefinition, type: TaskType): Promise<boolean> {
   const { executor = 'auto', capabilities = [] } = stage;
   if (executor !== 'auto') return executor === 'agent';
-  return capabilities.length > 0 && (await fits(trx, { type, capabilities }));
+  return capabilities.length > 0 && (await fits(trx, { owner, wanted: null, type, capabilities }));
 }
 
 export function isTaskType(type: string): type is TaskType {

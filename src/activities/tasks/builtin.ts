@@ -5,6 +5,7 @@ import type { Failure } from '../../schema/failures.ts';
 import type { JsonObject } from '../../schema/json.ts';
 import type { StageRequest, StageRunner } from '../../schema/stages/contract.ts';
 import type { TaskStep, TaskTurn } from '../../schema/task-flow.ts';
+import { partsOfPayload } from '../../schema/task-payload.ts';
 import { toFailure } from '../../schema/unknown-error.ts';
 import { settleAttempt } from '../../services/tasks/settle.ts';
 import type { AttemptEnd } from '../../stores/task-ends.ts';
@@ -52,31 +53,17 @@ function endingOf(failure: Failure, late: boolean): AttemptEnd['ending'] {
   return { kind: 'failed', error, retryable: failure.retryable };
 }
 
-/** `{data_source, parameters, config?}` as seed 001 writes it; what a stage needs besides stands in `config`. */
 export function requestOf(turn: Turn, leftMs: number): StageRequest {
-  const { data_source, parameters, config, input_data, ...rest } = turn.payload;
-  const given = isObject(config) ? config : rest;
   return {
     type: turn.type,
-    config: {
-      ...(data_source === undefined ? {} : { data_source }),
-      // How the source is to be read; where the task names none they are parameters of the stage alone.
-      ...(data_source === undefined || !isObject(parameters) ? {} : { parameters }),
-      ...given,
-    },
+    ...partsOfPayload(turn.payload),
     inputs: [],
-    input_data: isObject(input_data) ? input_data : null,
-    parameters: isObject(parameters) ? parameters : {},
     // Not by the workflow: the id of a later round is no object key, while attempts are counted over all rounds.
     prefix: `runs/${turn.task_id}/${turn.attempt}/`,
     owner: turn.owner,
     all_owners: false,
     timeout_seconds: Math.max(1, Math.ceil(leftMs / 1000)),
   };
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Writes at most once a second; what could not be written is no reason to stop. */

@@ -36,6 +36,7 @@ interface RegisterOptions {
   label?: Record<string, string>;
   maxConcurrency?: number;
   credential?: string;
+  shared?: boolean;
 }
 
 export function addAgents(program: Command, act: Act): void {
@@ -95,6 +96,8 @@ function addRegister(agents: Command, act: Act): void {
     .option('--label <name=value>', 'may be repeated', parsePair)
     .option('--max-concurrency <n>', 'tasks that it takes at once', parseCount(1, 1000))
     .option('--credential <name>', 'outgoing credential that calls to it carry')
+    .option('--shared', "it does everybody's tasks (for operators, who get that unless told)")
+    .option('--no-shared', 'it does your tasks alone')
     .action((file: string | undefined, options: RegisterOptions, command: Command) =>
       act(command, (context) => register(context, file, options)),
     );
@@ -136,6 +139,7 @@ async function register(context: CliContext, file: string | undefined, options: 
       capabilities: options.capability,
       max_concurrency: options.maxConcurrency,
       credential: options.credential,
+      shared: options.shared,
     }),
     ...merged(before, 'endpoints', endpoints),
     ...merged(before, 'resources', options.resource ?? {}),

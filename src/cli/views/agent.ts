@@ -48,6 +48,7 @@ export function agentFields(out: Output, agent: AgentDetail): [string, string][]
       (agent.tasks ?? []).map((task) => `${task.task_id} (${task.type}, attempt ${task.attempt})`),
     ),
     ['owner', clean(agent.owner)],
+    ['does tasks of', agent.shared ? 'everybody' : 'its owner'],
     ['registered', out.time(agent.registered_at)],
   ];
 }

@@ -1,13 +1,13 @@
 /** `agents.list` and `agents.get`: who there is and how they are. */
 import { AgentDetail, AgentList, AgentListQuery, AgentRef } from '../../schema/agents.ts';
-import { visibleAgent } from '../../services/agents/lookup.ts';
+import { agentsShownTo, visibleAgent } from '../../services/agents/lookup.ts';
 import { agentDetail, agentView } from '../../services/agents/views.ts';
 import { listAgents } from '../../stores/agents-rows.ts';
 import { defineOperation, READ_ONLY } from '../contract.ts';
 
 export const agentsList = defineOperation({
   name: 'agents.list',
-  summary: 'Agents, newest first',
+  summary: "The caller's agents and those that are shared, newest first; operators see all",
   room: 'agents',
   permission: 'agents:read',
   input: AgentListQuery,
@@ -17,14 +17,14 @@ export const agentsList = defineOperation({
     tool: 'list_agents',
     title: 'List agents',
     description:
-      'Lists registered agents with type, capabilities, status (active, degraded, unhealthy, offline, draining), last ' +
+      'Lists your agents and shared ones with type, capabilities, status (active, degraded, unhealthy, offline, draining), last ' +
       'heartbeat and current load. Filter by status, type or capability; next_cursor leads on.',
     ...READ_ONLY,
   },
   failures: ['unavailable'],
   audited: false,
-  async run({ deps }, query) {
-    const { items, ...rest } = await listAgents(deps.db, query);
+  async run({ deps, principal }, query) {
+    const { items, ...rest } = await listAgents(deps.db, agentsShownTo(principal), query);
     return { agents: items.map(agentView), ...rest };
   },
 });

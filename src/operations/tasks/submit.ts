@@ -4,6 +4,7 @@ import { canSee } from '../../schema/access.ts';
 import { Failure } from '../../schema/failures.ts';
 import type { Principal } from '../../schema/principal.ts';
 import { SubmitTask, TaskAccepted, taskLinks } from '../../schema/tasks.ts';
+import { assertUsableAgent } from '../../services/agents/lookup.ts';
 import { submitTask } from '../../services/tasks/submit.ts';
 import { defineOperation } from '../contract.ts';
 
@@ -32,8 +33,9 @@ export const tasksSubmit = defineOperation({
   failures: ['not_found', 'payload_too_large', 'idempotency_mismatch', 'conflict', 'quota_exceeded', 'unavailable'],
   audited: true,
   async run({ deps, principal, idempotencyKey }, input) {
-    const { timeout, pipeline_id = null, stage = null, ...rest } = input;
+    const { timeout, pipeline_id = null, stage = null, agent_id, ...rest } = input;
     if (pipeline_id !== null) await assertPipeline(deps, principal, pipeline_id);
+    if (agent_id !== undefined) await assertUsableAgent(deps, principal, { ...rest, agent_id });
     const submitted = await submitTask(
       deps,
       {
@@ -41,6 +43,7 @@ export const tasksSubmit = defineOperation({
         owner: principal.id,
         pipeline_id,
         stage,
+        wanted_agent: agent_id ?? null,
         ...(timeout === undefined ? {} : { timeout_seconds: timeout }),
       },
       idempotencyKey === null ? null : { key: idempotencyKey, body: JSON.stringify(input) },

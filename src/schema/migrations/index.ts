@@ -8,6 +8,7 @@ import { up as eventHorizon } from './0005_event_horizon.ts';
 import { up as taskQueue } from './0006_task_queue.ts';
 import { up as agentSigns } from './0007_agent_signs.ts';
 import { up as fairLanes } from './0008_fair_lanes.ts';
+import { up as agentSharing } from './0009_agent_sharing.ts';
 
 export const MIGRATIONS: { name: string; up(db: Kysely<never>): Promise<void> }[] = [
   { name: '0001_ingestion', up: ingestion },
@@ -18,4 +19,5 @@ export const MIGRATIONS: { name: string; up(db: Kysely<never>): Promise<void> }[
   { name: '0006_task_queue', up: taskQueue },
   { name: '0007_agent_signs', up: agentSigns },
   { name: '0008_fair_lanes', up: fairLanes },
+  { name: '0009_agent_sharing', up: agentSharing },
 ];

@@ -58,6 +58,7 @@ export function agentEvent(row: AgentRow, at: Date): NewEvent {
     resource: eventResource.agent(row.agent_id),
     workflow_id: null,
     data,
+    shared: row.shared,
     // The row is locked and changes once: what is repeated finds nothing to tell.
     key: `agent/${row.agent_id}/${randomUUID()}`,
   };

@@ -1,6 +1,7 @@
 /** Registration of an agent: under one lock, so that names stay unique and their number within MAX_AGENTS. */
 import { randomUUID } from 'node:crypto';
 import type { Deps } from '../../deps.ts';
+import { mayDo } from '../../schema/access.ts';
 import type { AgentRegistration } from '../../schema/agents.ts';
 import { Failure, type Fault } from '../../schema/failures.ts';
 import type { Principal } from '../../schema/principal.ts';
@@ -35,7 +36,8 @@ export interface Registered {
 /**
  * A new agent, or the one of this name updated: with its own token, which it keeps, or by whoever registered it, which
  * ends its token and issues another. Throws Failure: `conflict` for somebody else's name, `agent_limit`,
- * `egress_denied` with the fields of endpoints that may not be called, `forbidden` for an agent that is not the one.
+ * `egress_denied` with the fields of endpoints that may not be called, `forbidden` for an agent that is not the one, and
+ * for a caller who shares an agent and may not.
  */
 export async function registerAgent(
   deps: Needs,
@@ -70,6 +72,7 @@ async function create(
     agent_id: randomUUID(),
     owner: principal.id,
     ...columnsOf(registration),
+    shared: sharing(principal, registration, mayShare(principal)),
     last_heartbeat: new Date(),
   });
   await appendEvents(trx, [agentEvent(row, new Date())]);
@@ -88,11 +91,14 @@ async function update(
   if (!itself && (principal.role === 'agent' || principal.id !== row.owner)) {
     throw new Failure('conflict', `Another caller has registered an agent named ${JSON.stringify(row.name)}`);
   }
-  if (itself) keepCredentialAtHome(row, registration);
-  else await checkCredential(trx, row.owner, registration.credential);
+  if (itself) {
+    keepCredentialAtHome(row, registration);
+    keepSharing(row, registration);
+  } else await checkCredential(trx, row.owner, registration.credential);
   const columns = columnsOf(registration);
   const changed = await changeAgent(trx, deps.config, row, {
     ...columns,
+    shared: itself ? row.shared : sharing(principal, registration, row.shared && mayShare(principal)),
     ...(itself ? { credential: row.credential } : {}),
     // It is new: what was known of it says nothing about it any more.
     last_heartbeat: new Date(),
@@ -107,7 +113,7 @@ async function update(
 }
 
 function columnsOf(registration: AgentRegistration) {
-  const { endpoints, resources, labels, credential, ...plain } = registration;
+  const { endpoints, resources, labels, credential, shared: _shared, ...plain } = registration;
   return {
     ...plain,
     credential: credential ?? null,
@@ -115,6 +121,28 @@ function columnsOf(registration: AgentRegistration) {
     resources: JSON.stringify(resources),
     labels: JSON.stringify(labels),
   };
+}
+
+/** A shared agent is sent what others' tasks hold: that is for those to offer who may see it anyway. */
+function mayShare(principal: Principal): boolean {
+  return mayDo(principal, 'agents:share');
+}
+
+/** What was asked for, else `otherwise`. */
+function sharing(principal: Principal, { shared }: AgentRegistration, otherwise: boolean): boolean {
+  if (shared === true && !mayShare(principal)) {
+    const detail = `shared: role ${principal.role} lacks agents:share, without which an agent does its owner's tasks alone`;
+    throw new Failure('forbidden', detail, {
+      faults: [{ path: 'shared', message: 'needs the permission agents:share' }],
+    });
+  }
+  return shared ?? otherwise;
+}
+
+/** An agent's token must not be a way to get at others' tasks, nor to withhold what its owner offers. */
+function keepSharing(row: AgentRow, { shared }: AgentRegistration): void {
+  if (shared === undefined || shared === row.shared) return;
+  throw new Failure('forbidden', "Whether an agent is shared is chosen by its owner, not with the agent's token");
 }
 
 async function issue(trx: Trx, principal: Principal, row: AgentRow): Promise<string> {

@@ -14,6 +14,7 @@ export function agentView(row: AgentRow): AgentView {
     capabilities: row.capabilities,
     last_heartbeat: row.last_heartbeat.toISOString(),
     current_load: row.current_load,
+    shared: row.shared,
   };
 }
 

@@ -12,7 +12,7 @@ export interface LiveView {
   wanted: readonly EventFilter[] | null;
 }
 
-/** What of the log a caller may see: its own, that of granted owners, and single granted things. */
+/** What of the log a caller may see, besides what is shared: its own, that of granted owners, and single granted things. */
 export function visibleTo(principal: Principal): { owners: string[] | null; resources: string[] } {
   return { owners: visibleOwners(principal), resources: principal.grants.map((grant) => grant.resource) };
 }
@@ -23,7 +23,7 @@ export function fitsView(view: LiveView, event: LoggedEvent): boolean {
 }
 
 function maySee({ owners, resources }: LiveView, event: LoggedEvent): boolean {
-  if (owners === null || owners.has(event.owner)) return true;
+  if (owners === null || event.shared || owners.has(event.owner)) return true;
   if (resources.size === 0) return false;
   if (event.resource !== null && resources.has(event.resource)) return true;
   return event.name === 'pipeline.progress' && resources.has(`${PIPELINE_GRANT}${event.data.pipeline_id}`);

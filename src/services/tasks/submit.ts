@@ -12,6 +12,7 @@ import {
   WORKFLOWS,
 } from '../../schema/names.ts';
 import type { RunTaskInput } from '../../schema/task-flow.ts';
+import { builtinFault } from '../../schema/task-payload.ts';
 import { MAX_TASK_JSON } from '../../schema/tasks.ts';
 import type { Trx } from '../../stores/database.ts';
 import { claimIdempotencyKey } from '../../stores/idempotency.ts';
@@ -38,6 +39,8 @@ export interface NewTask {
   retry_count?: number;
   executor?: Executor;
   capabilities?: string[];
+  /** The one agent that is to do it: whether its owner may use it was asked before. */
+  wanted_agent?: string | null;
 }
 
 export interface SubmittedTask {
@@ -150,6 +153,8 @@ function toRow(deps: Deps, task: NewTask): NewTaskRow {
     throw new Failure('invalid_input', `timeout: ${message}`, { faults: [{ path: 'timeout', message }] });
   }
   assertSmall(task.payload, 'payload');
+  const wanted_agent = task.wanted_agent ?? null;
+  const executor = wanted_agent === null ? (task.executor ?? 'auto') : 'agent';
   return {
     task_id: task.task_id ?? newTaskId(),
     owner: task.owner,
@@ -161,8 +166,10 @@ function toRow(deps: Deps, task: NewTask): NewTaskRow {
     priority: PRIORITIES.indexOf(task.priority ?? 'medium'),
     timeout_seconds: timeout,
     retry_count: task.retry_count ?? 3,
-    executor: task.executor ?? 'auto',
+    executor,
     capabilities: [...new Set(task.capabilities ?? [])].sort(),
+    wanted_agent,
+    needs_agent: executor === 'auto' && builtinFault(task.type, task.payload) !== null,
   };
 }
 

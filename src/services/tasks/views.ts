@@ -27,6 +27,7 @@ export async function taskDetail(deps: Deps, row: TaskRow): Promise<TaskDetail> 
     workflow_id: row.workflow_id,
     executor: row.executor,
     capabilities: row.capabilities,
+    agent_id: row.wanted_agent,
     payload: row.payload,
     timeout: row.timeout_seconds,
     retry_count: row.retry_count,

@@ -234,16 +234,6 @@ export const INPUTS: Record<string, object> = {
   'tasks.logs': { attempt: 1, logs: [{ level: 'info', message: 'x' }] },
 };
 
-/** What everybody with the permission may look at, whoever owns it, and a text that only its owner may read there. */
-export const SHARED: Record<string, string> = {
-  'agents.get': 'hidden',
-};
-
-/** Kinds of ids that a list shows to everybody with the permission. */
-export const SHARED_LISTS: Record<string, string[]> = {
-  'agents.list': ['agent_id'],
-};
-
 /** What is asked for by POST and changes nothing. */
 export const ONLY_LOOKS = new Set(['query.run', 'pipelines.validate']);
 

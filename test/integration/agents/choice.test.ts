@@ -23,6 +23,8 @@ beforeEach(async () => {
 });
 
 const need = (over: Partial<AgentNeed> = {}): AgentNeed => ({
+  owner: 'dev',
+  wanted: null,
   type: 'processing',
   capabilities: [],
   exclude: [],

@@ -230,9 +230,9 @@ describe('list', () => {
   test('has the shape of the seed, filters, and pages without gaps', async () => {
     const made = [];
     for (const [n, type] of ['worker', 'validator', 'worker', 'orchestrator', 'worker'].entries()) {
-      made.push(await register({ name: `a${n}`, type, capabilities: n % 2 ? ['odd', 'x'] : ['even'] }));
+      made.push(await register({ name: `a${n}`, type, capabilities: n % 2 ? ['odd', 'x'] : ['even'] }, root));
     }
-    await stand.as(ana)('drain', { agent_id: made[0].agent_id });
+    await stand.as(root)('drain', { agent_id: made[0].agent_id });
     const names = async (query: object = {}) =>
       (await stand.as(viewer)('list', query)).agents.map((agent: { name: string }) => agent.name);
     expect(await names()).toEqual(['a4', 'a3', 'a2', 'a1', 'a0']);
@@ -253,7 +253,7 @@ describe('list', () => {
     expect(await stand.as(viewer)('list', { cursor: 'bm9uc2Vuc2U' })).toMatchObject({ code: 'invalid_input' });
     const [first] = (await stand.as(viewer)('list', { limit: 1 })).agents;
     expect(Object.keys(first).sort()).toEqual(
-      ['capabilities', 'current_load', 'id', 'last_heartbeat', 'name', 'status', 'type'].sort(),
+      ['capabilities', 'current_load', 'id', 'last_heartbeat', 'name', 'shared', 'status', 'type'].sort(),
     );
   });
 
@@ -268,7 +268,8 @@ describe('list', () => {
   });
 
   test('addresses, labels and tasks are shown to those who may change the agent', async () => {
-    const { agent_id } = await register({ endpoints: { task: 'http://a.invalid/t' }, labels: { room: '12' } });
+    const olga = caller('olga', 'operator');
+    const { agent_id } = await register({ endpoints: { task: 'http://a.invalid/t' }, labels: { room: '12' } }, olga);
     await putRunningTask(stand.deps.db, agent_id);
     for (const stranger of [
       ben,
@@ -283,7 +284,7 @@ describe('list', () => {
       });
     }
     const granted = caller('gus', 'developer', [{ resource: `agent:${agent_id}`, access: 'write' }]);
-    for (const trusted of [ana, root, granted, itself(agent_id)]) {
+    for (const trusted of [olga, root, granted, itself(agent_id)]) {
       expect(await stand.as(trusted)('get', { agent_id })).toMatchObject({
         endpoints: { task: 'http://a.invalid/t' },
         labels: { room: '12' },
@@ -299,7 +300,7 @@ describe('who may change what', () => {
     const other = await register({}, ben);
     const input = { agent_id, ...(verb === 'heartbeat' ? { current_load: 0.5 } : {}) };
     const code = async (by: Parameters<AgentStand['as']>[0]) => (await stand.as(by)(verb, input)).code;
-    expect(await code(ben)).toBe('forbidden');
+    expect(await code(ben)).toBe('not_found');
     expect(await code(viewer)).toBe('forbidden');
     expect(await code(itself(other.agent_id))).toBe('forbidden');
     expect(await code(caller('rita', 'developer', [{ resource: `agent:${agent_id}`, access: 'read' }]))).toBe(

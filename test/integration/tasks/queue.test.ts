@@ -57,11 +57,15 @@ async function slots(): Promise<string[]> {
 const row = (id: string) => deps.db.selectFrom('tasks').selectAll().where('task_id', '=', id).executeTakeFirstOrThrow();
 const slotOf = (id: string): Promise<Assigned> => row(id);
 
-function agent(id: string, over: { capabilities?: string[]; pulls?: boolean; max?: number } = {}) {
-  const { capabilities = ['processing'], pulls = false, max = 10 } = over;
+function agent(
+  id: string,
+  over: { capabilities?: string[]; pulls?: boolean; max?: number; owner?: string; shared?: boolean } = {},
+) {
+  const { capabilities = ['processing'], pulls = false, max = 10, owner = 'op', shared = true } = over;
   return sql`
-    INSERT INTO agents (agent_id, owner, name, type, capabilities, endpoints, max_concurrency)
-    VALUES (${id}, 'op', ${id}, 'worker', ${capabilities}, ${pulls ? '{}' : '{"task": "http://127.0.0.1:1/"}'}::jsonb, ${max})
+    INSERT INTO agents (agent_id, owner, name, type, capabilities, endpoints, max_concurrency, shared)
+    VALUES (${id}, ${owner}, ${id}, 'worker', ${capabilities}, ${pulls ? '{}' : '{"task": "http://127.0.0.1:1/"}'}::jsonb, ${max},
+      ${shared})
   `.execute(deps.db);
 }
 

@@ -16,6 +16,8 @@ function head(over: Partial<Head>): Head {
     executor: 'auto',
     capabilities: [],
     excluded_agents: [],
+    wanted_agent: null,
+    needs_agent: false,
     lane: 'plain',
     queued_at: new Date(made * 1000),
     owner_slots: 0,
