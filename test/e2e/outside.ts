@@ -1,15 +1,16 @@
 /** What the end-to-end tests share: a system whose stores can be read past it, callers, events, other processes. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { slackExport } from '../../samples/slack/export.ts';
 import { freePort } from '../../src/local/ports.ts';
 import { removeDataDir, type System, startSystem } from '../support/system.ts';
 import { embeddedDatabaseUrl, readTruth, type Truth, type Where } from '../support/truth.ts';
+import { ended, ROOT, startProcess } from './processes.ts';
 
-export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+export { ended, ROOT } from './processes.ts';
+
 export const SAMPLES = join(ROOT, 'samples/data');
 const DIMENSIONS = 64;
 
@@ -101,53 +102,6 @@ async function startApi(system: System, where: Where, settings: Record<string, s
   const port = await freePort();
   const child = await startProcess('api', where, { ...settings, SERVER_PORT: String(port) });
   return { system: withUrl(system, `http://127.0.0.1:${port}`), stop: () => ended(child) };
-}
-
-/** One more process of the house beside those that the system started itself; resolves when it says that it is ready. */
-async function startProcess(
-  room: 'api' | 'workers',
-  where: Where,
-  settings: Record<string, string>,
-): Promise<ChildProcess> {
-  const runtime = JSON.parse(readFileSync(join(where.dataDir, 'runtime.json'), 'utf8')) as {
-    addresses: { temporal: string };
-  };
-  const keys = Object.fromEntries(
-    readdirSync(join(where.dataDir, 'keys')).map((name) => [
-      name,
-      readFileSync(join(where.dataDir, 'keys', name), 'utf8').trim(),
-    ]),
-  );
-  const child = spawn(process.execPath, [join(ROOT, `src/${room}/main.ts`)], {
-    env: {
-      ...process.env,
-      LOG_LEVEL: 'warn',
-      EMBEDDINGS: 'hash',
-      ...settings,
-      ...keys,
-      DATA_DIR: where.dataDir,
-      DATABASE_URL: where.databaseUrl,
-      TEMPORAL_ADDRESS: runtime.addresses.temporal,
-    },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  await new Promise<void>((resolve, reject) => {
-    let out = '';
-    child.stdout.on('data', (chunk) => {
-      out += chunk;
-      if (out.includes('"ready":true')) resolve();
-    });
-    child.once('exit', (code) => reject(new Error(`the second process of ${room} ended with ${code}: ${out}`)));
-  });
-  return child;
-}
-
-export async function ended(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  await new Promise<void>((resolve) => {
-    child.once('exit', () => resolve());
-    child.kill('SIGTERM');
-  });
 }
 
 /** The same system seen with another key. */

@@ -59,6 +59,8 @@ beforeAll(async () => {
   second = await stage.secondWorker();
   server = createServer((request, response) => {
     request.resume().on('end', async () => {
+      // Asked for its health, which counts as a heartbeat.
+      if (request.method === 'GET') return void response.writeHead(204).end();
       const id = String(request.headers['webhook-id']);
       const known = works.get(id) ?? { done: work(), calls: 0 };
       works.set(id, known);
@@ -69,10 +71,11 @@ beforeAll(async () => {
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
+  const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const { status, body } = await stage.system().call('POST', '/api/v1/agents/register', {
     name: 'counts',
     capabilities: ['counting'],
-    endpoints: { task: `http://127.0.0.1:${(server.address() as AddressInfo).port}/task` },
+    endpoints: { task: `${base}/task`, health: `${base}/health` },
     max_concurrency: 1_000,
   });
   expect(status, JSON.stringify(body)).toBe(201);
@@ -129,7 +132,12 @@ async function submitAll(): Promise<string[]> {
     expect(status, JSON.stringify(body)).toBe(202);
     ids.push(body.task_id);
   };
-  for (let sent = 0; sent < TASKS; sent += 25) await Promise.all(Array.from({ length: 25 }, one));
+  // Many at any moment, also when the last places are given out.
+  let left = TASKS;
+  const some = async () => {
+    while (left-- > 0) await one();
+  };
+  await Promise.all(Array.from({ length: 40 }, some));
   return ids;
 }
 
