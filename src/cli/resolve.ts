@@ -5,6 +5,7 @@ import type { Api, Query } from './api.ts';
 import { CliError } from './errors.ts';
 import { EXIT } from './exit-codes.ts';
 import type { PageOf } from './pages.ts';
+import { withArticle } from './text.ts';
 
 const WHOLE = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const PREFIX = /^[0-9a-f][0-9a-f-]{3,}$/i;
@@ -32,7 +33,7 @@ export async function resolveId<T extends z.ZodType>(api: Api, given: string, li
   const bare = given.toLowerCase().startsWith(lead) ? given.slice(lead.length).toLowerCase() : given.toLowerCase();
   if (WHOLE.test(bare)) return lead + bare;
   if (!PREFIX.test(bare)) {
-    throw new CliError(EXIT.usage, `${given}: no id of a ${noun}`, {
+    throw new CliError(EXIT.usage, `${given}: no id of ${withArticle(noun)}`, {
       hint: `Ids, or their first 4 or more characters, are in \`${listed.listing ?? `ostinato ${noun}s list`}\`.`,
     });
   }

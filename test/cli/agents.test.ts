@@ -103,6 +103,15 @@ test('a name of somebody else ends with 1; a broken file with 2 and its place', 
   });
 });
 
+test('without a name nothing is sent, and the field is named', async () => {
+  const target = await serve({});
+  expect(await runCli(['agents', 'register', '--type', 'worker', ...target])).toMatchObject({
+    exit: 2,
+    stderr: 'ostinato: name: an agent needs one\n  Give --name, or a file that has `name`.\n',
+  });
+  expect(place.api.requests).toEqual([]);
+});
+
 test.each(['drain', 'activate'])('%s', async (verb) => {
   const target = await serve({
     [`POST /api/v1/agents/${AGENT_ID}/${verb}`]: (_request, response) => json(response, 200, agentDetail()),

@@ -43,6 +43,13 @@ describe('exit codes', () => {
     [['search', 'x', '--source', 'slack,email'], /Allowed are slack/],
     [['search', 'x', '--url', 'nowhere', '--key', 'k'], /not an address/],
     [['files', 'show', '*', '--key', 'k'], /no id of a file/],
+    [['keys', 'revoke', '*', '--key', 'k'], /no id of a key/],
+    [['credentials', 'delete', '*', '--key', 'k'], /no id of a credential/],
+    [['agents', 'show', '*', '--key', 'k'], /no id of an agent/],
+    [['tasks', 'show', '*', '--key', 'k'], /no id of a task/],
+    [['pipelines', 'status', '*', '--key', 'k'], /no id of a run/],
+    [['approvals', 'approve', '*', '--key', 'k'], /no id of an approval/],
+    [['notifications', 'replay', '*', '--key', 'k'], /no id of a notification/],
   ])('wrong usage %j ends with 2', async (argv, message) => {
     const ran = await runCli(argv);
     expect(ran.exit).toBe(2);

@@ -6,6 +6,8 @@ import type { JsonObject } from '../../schema/json.ts';
 import { AGENT_STATUSES, AGENT_TYPES } from '../../schema/names.ts';
 import type { Api } from '../api.ts';
 import type { Act, CliContext } from '../context.ts';
+import { CliError } from '../errors.ts';
+import { EXIT } from '../exit-codes.ts';
 import { parseValuePair, readObjectOf } from '../json-values.ts';
 import { addPaging, type PageOptions, showPages } from '../pages.ts';
 import { parseCount, parsePair, parseWords } from '../parse.ts';
@@ -145,6 +147,9 @@ async function register(context: CliContext, file: string | undefined, options: 
     ...merged(before, 'resources', options.resource ?? {}),
     ...merged(before, 'labels', options.label ?? {}),
   };
+  if (body.name === undefined) {
+    throw new CliError(EXIT.usage, 'name: an agent needs one', { hint: 'Give --name, or a file that has `name`.' });
+  }
   const answer = await context.api().call(AgentRegistered, 'POST', `${PATH}/register`, { body });
   out.line('agent_registered', answer);
   out.say(out.style('green', answer.created ? 'Registered' : 'Updated'));
