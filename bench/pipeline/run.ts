@@ -2,11 +2,10 @@
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { StageDeps } from '../../src/activities/stages/job.ts';
 import { createStageRunner, type StageEngines } from '../../src/activities/stages/runner.ts';
 import { loadConfig } from '../../src/schema/config.ts';
 import type { StageOutput, StageRequest } from '../../src/schema/stages/contract.ts';
-import { folderStore } from '../../src/stores/objects/folder.ts';
+import { objectsOnly } from '../../test/support/stage-deps.ts';
 import { median, type Row } from '../row.ts';
 import { bareScript } from './bare.ts';
 import { hash, timed } from './measure.ts';
@@ -19,19 +18,8 @@ export async function benchPipeline(options: { rows?: number; rounds?: number; v
   const rows = options.rows ?? ROWS;
   const folder = mkdtempSync(join(tmpdir(), 'bench-pipeline-'));
   const config = loadConfig({ cwd: folder, env: { DATA_DIR: join(folder, 'data') } });
-  const objects = folderStore({ root: join(config.dataDir, 'objects'), bucket: config.S3_BUCKET });
-  // The stages here read and write objects alone: no database, no model.
-  const absent = undefined as never;
-  const deps: StageDeps = {
-    config,
-    objects,
-    db: absent,
-    pool: absent,
-    egress: absent,
-    close: absent,
-    vectors: null,
-    embedder: null,
-  };
+  const deps = objectsOnly(config);
+  const { objects } = deps;
   const runner = createStageRunner(deps);
   try {
     const file = join(folder, 'orders.csv');

@@ -20,7 +20,7 @@ export async function benchSystem(): Promise<Row> {
   const { STAGE_THREADS, STAGE_MEMORY_MB } = loadConfig({ cwd: folder, env: {} });
   const file = join(folder, 'orders.csv');
   await writeOrders(file);
-  const system = await startSystem({ S3_BUCKET: BUCKET, RATE_LIMIT_READ: '0', LOG_LEVEL: 'error' });
+  const system = await startSystem({ S3_BUCKET: BUCKET, LOG_LEVEL: 'error' });
   try {
     const copy = join(system.dataDir, 'objects', BUCKET, SOURCE);
     mkdirSync(dirname(copy), { recursive: true });

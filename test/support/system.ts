@@ -33,8 +33,9 @@ export interface System {
 }
 
 /**
- * Starts the system and waits until it says that it is ready; rejects with its output when it ends instead. Where the
- * port is left to chance and somebody else takes it in between, it is started again on another.
+ * Starts the system, without limits of rate unless told, and waits until it says that it is ready; rejects with its
+ * output when it ends instead. Where the port is left to chance and somebody else takes it in between, it is started
+ * again on another.
  */
 export async function startSystem(
   env: Record<string, string> = {},

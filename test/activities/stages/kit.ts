@@ -11,7 +11,7 @@ import type { Json, JsonObject } from '../../../src/schema/json.ts';
 import type { TaskType } from '../../../src/schema/names.ts';
 import type { ArtifactRef, DatasetRef, StageOutput, StageRequest } from '../../../src/schema/stages/contract.ts';
 import { hashEmbedder } from '../../../src/stores/embeddings/hash.ts';
-import { folderStore } from '../../../src/stores/objects/folder.ts';
+import { objectsOnly } from '../../support/stage-deps.ts';
 
 export type Rows = Record<string, Json>[];
 
@@ -40,19 +40,8 @@ export async function stageKit(
     cwd: folder,
     env: { DATA_DIR: join(folder, 'data'), STAGE_MEMORY_MB: '256', ...settings },
   });
-  const objects = more.objects ?? folderStore({ root: join(config.dataDir, 'objects'), bucket: config.S3_BUCKET });
-  const absent = undefined as never;
-  const deps: StageDeps = {
-    config,
-    objects,
-    db: absent,
-    pool: absent,
-    egress: absent,
-    vectors: null,
-    close: async () => undefined,
-    embedder: hashEmbedder({ dimensions: 16 }),
-    ...more,
-  };
+  const deps = objectsOnly(config, { embedder: hashEmbedder({ dimensions: 16 }), ...more });
+  const { objects } = deps;
   const runner = createStageRunner(deps);
   let prefixes = 0;
   const kit: StageKit = {
