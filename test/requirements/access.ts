@@ -68,6 +68,16 @@ export const LIVE: Requirement[] = [
     t('integration/api/events', 'filters by name, resumes by Last-Event-ID, and refuses an unreadable cursor'),
     t('integration/live/visibility', 'hold for SSE too'),
   ),
+  need(
+    'p6.11',
+    'Two API processes are one to a client: heard through either, resumed on the other, limited over both',
+    t(
+      'integration/live/processes',
+      'a client of one hears what is made through the other',
+      'nothing is lost or doubled for a client whose process is killed',
+      'one limit of a caller holds for the sockets and calls of both',
+    ),
+  ),
 ];
 
 export const CALLERS: Requirement[] = [
