@@ -9,7 +9,7 @@ import type { NewTask } from '../../services/tasks/submit.ts';
 import { itemsOf } from '../../stores/pipeline-stages.ts';
 import { mergeBatches, splitBatches } from '../stages/batches.ts';
 import type { StageEngines } from '../stages/runner.ts';
-import { inputsOf, prefixOf, type RunData, readRun, resolved, stageOf } from './run-data.ts';
+import { inputsOf, type PipelineDeps, prefixOf, type RunData, readRun, resolved, stageOf } from './run-data.ts';
 import { requestOf, timeoutOf } from './run-stage.ts';
 import { itemsOutput } from './settle.ts';
 import { begin, end, guarded } from './try.ts';
@@ -21,7 +21,7 @@ const MAX_INLINE_BYTES = 160 * 1024;
 const WORKERS = 4;
 
 /** The beginning of a try: the rows that reach the stage as objects. The same rows lead to the same objects. */
-export async function splitStage(deps: Deps, engines: StageEngines, ref: StageRef): Promise<SplitStage> {
+export async function splitStage(deps: PipelineDeps, engines: StageEngines, ref: StageRef): Promise<SplitStage> {
   const data = await readRun(deps.db, ref.run_id);
   await begin(deps, ref);
   return guarded(deps, ref, timeoutOf(deps, data, ref.stage), async ({ signal, progress }) => {
@@ -33,7 +33,7 @@ export async function splitStage(deps: Deps, engines: StageEngines, ref: StageRe
         `${batches.length} batches; agents get ${MAX_BATCHES} at most: raise batch_size`,
       );
     }
-    const { parallel_workers = data.run.parameters.parallel_workers } = configOf(data, ref);
+    const { parallel_workers = data.run.parameters.parallel_workers } = await configOf(deps, data, ref);
     const workers =
       typeof parallel_workers === 'number' && parallel_workers >= 1 ? Math.floor(parallel_workers) : WORKERS;
     return { batches: batches.length, workers: Math.min(64, workers) };
@@ -42,7 +42,7 @@ export async function splitStage(deps: Deps, engines: StageEngines, ref: StageRe
 
 /** The end of a try: all answers as one table, in the order of the batches. */
 export async function mergeStage(
-  deps: Deps,
+  deps: PipelineDeps,
   engines: StageEngines,
   input: StageRef & { batches: number },
 ): Promise<void> {
@@ -89,8 +89,8 @@ export async function mergeItems(deps: Deps, engines: StageEngines, input: RunRe
 }
 
 /** What the task of one batch carries. */
-export async function batchTask(deps: Deps, data: RunData, ref: StageRef, batch: number): Promise<NewTask> {
-  const config = configOf(data, ref);
+export async function batchTask(deps: PipelineDeps, data: RunData, ref: StageRef, batch: number): Promise<NewTask> {
+  const config = await configOf(deps, data, ref);
   const { payload, format = 'ndjson', timeout, retry_count = 3, capabilities } = config.agent ?? {};
   const limit = timeoutOf(deps, data, ref.stage);
   const stage = stageOf(data, ref.stage);
@@ -112,8 +112,8 @@ export async function batchTask(deps: Deps, data: RunData, ref: StageRef, batch:
   };
 }
 
-function configOf(data: RunData, ref: StageRef): ProcessingConfig {
-  const parsed = ProcessingConfig.safeParse(resolved(data, ref.stage, ref.item, 'config'));
+async function configOf(deps: PipelineDeps, data: RunData, ref: StageRef): Promise<ProcessingConfig> {
+  const parsed = ProcessingConfig.safeParse(await resolved(deps, data, ref, 'config'));
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw new Failure('invalid_pipeline', `config.${issue?.path.join('.')}: ${issue?.message}`);

@@ -1,6 +1,7 @@
 /** The activities of pipelines. */
 import type { Deps } from '../../deps.ts';
 import type { CloseRunInput, Decision, RunRef, SettleInput, StageRef } from '../../schema/pipeline-flow.ts';
+import { createExpressions } from '../../services/pipelines/expression-pool.ts';
 import { byCode } from '../context.ts';
 import type { StageEngines } from '../stages/runner.ts';
 import { openApproval, settleApproval } from './approvals.ts';
@@ -8,6 +9,7 @@ import { mergeItems, mergeStage, splitStage } from './batches.ts';
 import { closePipelineRun } from './close-run.ts';
 import { openRun } from './open-run.ts';
 import { planStage } from './plan-stage.ts';
+import type { PipelineDeps } from './run-data.ts';
 import { type Operate, runOperation } from './run-operation.ts';
 import { runStage } from './run-stage.ts';
 import { finishItems, setRunStatus, settleStage } from './settle.ts';
@@ -15,8 +17,9 @@ import { closeStageTask, openStageTask } from './tasks.ts';
 
 export type { Operate } from './run-operation.ts';
 
-export function createPipelineActivities(deps: Deps, parts: { stages: StageEngines; operate: Operate }) {
+export function createPipelineActivities(shared: Deps, parts: { stages: StageEngines; operate: Operate }) {
   const { stages, operate } = parts;
+  const deps: PipelineDeps = { ...shared, expressions: createExpressions() };
   return {
     openRun: byCode((ref: RunRef) => openRun(deps, ref)),
     planStage: byCode((input: RunRef & { stage: number }) => planStage(deps, input)),

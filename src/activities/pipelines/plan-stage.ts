@@ -1,5 +1,4 @@
 /** What is to be done with a stage whose turn has come: skip it, run it, or fail it for an expression that does not hold. */
-import type { Deps } from '../../deps.ts';
 import { Failure } from '../../schema/failures.ts';
 import { TASK_TYPES, type TaskType } from '../../schema/names.ts';
 import type { PlannedStage, RunRef, StageWay } from '../../schema/pipeline-flow.ts';
@@ -9,9 +8,9 @@ import type { Trx } from '../../stores/database.ts';
 import { tellProgress } from '../../stores/pipeline-progress.ts';
 import { lockRun } from '../../stores/pipeline-runs.ts';
 import { insertItems, itemsOf, NOT_NEEDED, OVER, resetStages, setStage } from '../../stores/pipeline-stages.ts';
-import { conditionHolds, itemsOfStage, type RunData, readRun, stageOf } from './run-data.ts';
+import { conditionHolds, itemsOfStage, type PipelineDeps, type RunData, readRun, stageOf } from './run-data.ts';
 
-export async function planStage(deps: Deps, input: RunRef & { stage: number }): Promise<PlannedStage> {
+export async function planStage(deps: PipelineDeps, input: RunRef & { stage: number }): Promise<PlannedStage> {
   return deps.db.transaction().execute(async (trx) => {
     const run = await lockRun(trx, input);
     const place = { run_id: input.run_id, stage: input.stage, item: -1 };

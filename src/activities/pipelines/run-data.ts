@@ -1,16 +1,20 @@
 /** What the steps of a run read: its definition, what its stages may name in expressions, and the data that reaches them. */
+import type { Deps } from '../../deps.ts';
 import { Failure } from '../../schema/failures.ts';
 import type { Json, JsonObject } from '../../schema/json.ts';
 import type { PipelineDefinition, StageDefinition } from '../../schema/pipelines.ts';
 import type { DatasetRef, StageRequest } from '../../schema/stages/contract.ts';
-import { celScope, evaluate, invalid, type Scope, withinTime } from '../../services/pipelines/expressions.ts';
+import type { Expressions } from '../../services/pipelines/expression-pool.ts';
+import { invalid, type Scope } from '../../services/pipelines/expressions.ts';
 import { needsOf } from '../../services/pipelines/graph.ts';
 import { runPrefix } from '../../services/pipelines/remove.ts';
-import { bareExpression, resolveTemplates } from '../../services/pipelines/templates.ts';
 import type { Db, Trx } from '../../stores/database.ts';
 import { findPipelineRun, type PipelineRunRow } from '../../stores/pipeline-runs.ts';
 import { type StageRow, stagesOf } from '../../stores/pipeline-stages.ts';
 import { findDefinition } from '../../stores/pipelines.ts';
+
+/** What the steps of a run work with: expressions are evaluated within bounds of their own. */
+export type PipelineDeps = Deps & { expressions: Expressions };
 
 /** A run with everything that its expressions and inputs are made of. */
 export interface RunData {
@@ -80,25 +84,33 @@ function stageView({ status, output, error, attempt }: StageRow): JsonObject {
 }
 
 /** Whether the stage is to run. Throws Failure('invalid_pipeline') for a condition that gives no yes or no. */
-export function conditionHolds(data: RunData, stage: number): boolean {
+export async function conditionHolds(
+  { expressions }: Pick<PipelineDeps, 'expressions'>,
+  data: RunData,
+  stage: number,
+): Promise<boolean> {
   const { when } = stageOf(data, stage);
   if (when === undefined) return true;
-  return named('when', () => {
-    const value = withinTime(() => evaluate(bareExpression(when, data.names), celScope(scopeOf(data))));
+  return named('when', async () => {
+    const value = await expressions.give({ op: 'value', text: when, names: data.names, scope: scopeOf(data) });
     if (typeof value === 'boolean') return value;
     throw invalid(`gives ${JSON.stringify(value).slice(0, 100)}, not true or false`);
   });
 }
 
 /** The list of `for_each`; null without one. Throws Failure('invalid_pipeline') for none, or one over the limit. */
-export function itemsOfStage(data: RunData, stage: number): Json[] | null {
+export async function itemsOfStage(
+  { expressions }: Pick<PipelineDeps, 'expressions'>,
+  data: RunData,
+  stage: number,
+): Promise<Json[] | null> {
   const { for_each } = stageOf(data, stage);
   if (for_each === undefined) return null;
   const { items, limit = 1_000 } = for_each;
-  return named('for_each.items', () => {
+  return named('for_each.items', async () => {
     const value =
       typeof items === 'string'
-        ? withinTime(() => evaluate(bareExpression(items, data.names), celScope(scopeOf(data))))
+        ? await expressions.give({ op: 'value', text: items, names: data.names, scope: scopeOf(data) })
         : items;
     if (!Array.isArray(value)) throw invalid(`gives ${JSON.stringify(value).slice(0, 100)}, not a list`);
     if (value.length > limit) throw invalid(`gives ${value.length} items; at most ${limit} are allowed`);
@@ -107,16 +119,24 @@ export function itemsOfStage(data: RunData, stage: number): Json[] | null {
 }
 
 /** The stage's `config` or `input` with every template replaced. */
-export function resolved(data: RunData, stage: number, item: number, field: 'config' | 'input'): JsonObject {
-  const value = stageOf(data, stage)[field] ?? {};
-  const items = item < 0 ? null : itemsOfStage(data, stage);
+export async function resolved(
+  deps: Pick<PipelineDeps, 'expressions'>,
+  data: RunData,
+  { stage, item }: { stage: number; item: number },
+  field: 'config' | 'input',
+): Promise<JsonObject> {
+  const value = (stageOf(data, stage)[field] ?? {}) as JsonObject;
+  const items = item < 0 ? null : await itemsOfStage(deps, data, stage);
   const scope = scopeOf(data, items ? { value: items[item] ?? null, index: item } : undefined);
-  return named(field, () => withinTime(() => resolveTemplates(value as JsonObject, data.names, scope)));
+  return named(
+    field,
+    async () => (await deps.expressions.give({ op: 'templates', value, names: data.names, scope })) as JsonObject,
+  );
 }
 
-function named<T>(field: string, act: () => T): T {
+async function named<T>(field: string, act: () => Promise<T>): Promise<T> {
   try {
-    return act();
+    return await act();
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     throw new Failure(error.code, `${field}: ${error.message}`);

@@ -8,7 +8,7 @@ import type { Principal } from '../../schema/principal.ts';
 import type { ArtifactRef, StageOutput } from '../../schema/stages/contract.ts';
 import { currentPrincipal, delegatedRequestId } from '../../services/pipelines/principal.ts';
 import { artifactOf } from './artifacts.ts';
-import { prefixOf, readRun, resolved, stageOf } from './run-data.ts';
+import { type PipelineDeps, prefixOf, readRun, resolved, stageOf } from './run-data.ts';
 import { timeoutOf } from './run-stage.ts';
 import { tryStage } from './try.ts';
 
@@ -26,14 +26,14 @@ export type Operate = (call: {
   report(progress: number, total: number): void;
 }) => Promise<unknown>;
 
-export async function runOperation(deps: Deps, operate: Operate, ref: StageRef): Promise<void> {
+export async function runOperation(deps: PipelineDeps, operate: Operate, ref: StageRef): Promise<void> {
   const data = await readRun(deps.db, ref.run_id);
   await tryStage(deps, ref, timeoutOf(deps, data, ref.stage), async ({ signal, progress }) => {
     const { operation } = stageOf(data, ref.stage);
     if (operation === undefined) throw new Failure('invalid_pipeline', 'The stage names no operation');
     const principal = await currentPrincipal(deps.db, data.run);
     const requestId = delegatedRequestId(ref);
-    const input = resolved(data, ref.stage, ref.item, 'input');
+    const input = await resolved(deps, data, ref, 'input');
     const result = await whenAllowed(signal, () =>
       operate({
         operation,

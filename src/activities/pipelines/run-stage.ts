@@ -7,10 +7,10 @@ import type { StageRequest, StageRunner } from '../../schema/stages/contract.ts'
 import { stageFaults } from '../../schema/stages/index.ts';
 import { currentPrincipal } from '../../services/pipelines/principal.ts';
 import { isTaskType } from './plan-stage.ts';
-import { inputsOf, prefixOf, type RunData, readRun, resolved, stageOf } from './run-data.ts';
+import { inputsOf, type PipelineDeps, prefixOf, type RunData, readRun, resolved, stageOf } from './run-data.ts';
 import { tryStage } from './try.ts';
 
-export async function runStage(deps: Deps, runner: StageRunner, ref: StageRef): Promise<void> {
+export async function runStage(deps: PipelineDeps, runner: StageRunner, ref: StageRef): Promise<void> {
   const data = await readRun(deps.db, ref.run_id);
   await tryStage(deps, ref, timeoutOf(deps, data, ref.stage), async ({ signal, progress }) =>
     runner.run(await requestOf(deps, data, ref), { signal, progress }),
@@ -22,11 +22,11 @@ export function timeoutOf(deps: Deps, data: RunData, stage: number): number {
 }
 
 /** Throws Failure('invalid_pipeline') when the templates made a configuration that the stage cannot take. */
-export async function requestOf(deps: Deps, data: RunData, ref: StageRef): Promise<StageRequest> {
+export async function requestOf(deps: PipelineDeps, data: RunData, ref: StageRef): Promise<StageRequest> {
   const { run } = data;
   const { type } = stageOf(data, ref.stage);
   if (!isTaskType(type)) throw new Failure('invalid_pipeline', `A stage of type ${type} is not built in`);
-  const config = resolved(data, ref.stage, ref.item, 'config');
+  const config = await resolved(deps, data, ref, 'config');
   const faults = stageFaults(type, config);
   if (faults.length > 0) {
     const words = faults.slice(0, 5).map(({ path, message }) => `config.${path}: ${message}`);

@@ -13,7 +13,7 @@ import { beginTry } from '../../stores/pipeline-stages.ts';
 import { findTask } from '../../stores/tasks.ts';
 import { batchTask, hasAnswer, keepAnswer } from './batches.ts';
 import { isTaskType } from './plan-stage.ts';
-import { inputsOf, prefixOf, type RunData, readRun, resolved, stageOf } from './run-data.ts';
+import { inputsOf, type PipelineDeps, prefixOf, type RunData, readRun, resolved, stageOf } from './run-data.ts';
 import { outputFrom } from './run-operation.ts';
 import { timeoutOf } from './run-stage.ts';
 import { end } from './try.ts';
@@ -23,7 +23,7 @@ import { end } from './try.ts';
  * answer is here already, from an earlier try.
  */
 export async function openStageTask(
-  deps: Deps,
+  deps: PipelineDeps,
   input: StageRef & { batch: number | null },
 ): Promise<OpenedTask | null> {
   const { batch, ...ref } = input;
@@ -31,7 +31,7 @@ export async function openStageTask(
   const place = `${ref.stage}/${ref.item}/${ref.try}/${batch ?? -1}`;
   const task_id = `task-${uuidV5(`stage-task:${ref.workflow_id}/${place}`)}`;
   const data = await readRun(deps.db, ref.run_id);
-  const task: NewTask = batch === null ? stageTask(deps, data, ref) : await batchTask(deps, data, ref, batch);
+  const task: NewTask = batch === null ? await stageTask(deps, data, ref) : await batchTask(deps, data, ref, batch);
   const opened = await deps.db.transaction().execute(async (trx) => {
     const run = await lockRun(trx, ref);
     const earlier = await findTask(trx, task_id);
@@ -66,10 +66,10 @@ function ending(error: unknown): never {
 type TaskOfRun = Omit<NewTask, 'owner'>;
 
 /** An agent gets the configuration, the keys of what reaches the stage, and what the run was given. */
-function stageTask(deps: Deps, data: RunData, ref: StageRef): TaskOfRun & { owner: string } {
+async function stageTask(deps: PipelineDeps, data: RunData, ref: StageRef): Promise<TaskOfRun & { owner: string }> {
   const stage = stageOf(data, ref.stage);
   if (!isTaskType(stage.type)) throw new Failure('invalid_pipeline', 'An operation is no task');
-  const config = resolved(data, ref.stage, ref.item, 'config');
+  const config = await resolved(deps, data, ref, 'config');
   return {
     owner: data.run.owner,
     type: stage.type,

@@ -1,8 +1,9 @@
 /** Conditions and templates of pipelines: CEL, which has no loops without bound, no functions of ours and no prototypes. */
 import { runInNewContext } from 'node:vm';
-import { type ASTNode, Environment } from '@marcbachmann/cel-js';
+import { Environment } from '@marcbachmann/cel-js';
 import { Failure } from '../../schema/failures.ts';
 import type { Json, JsonObject } from '../../schema/json.ts';
+import { isPlain, loopsIn, namesRead } from './expression-tree.ts';
 
 /** What expressions can name. `stages` holds only stages that are over. */
 export interface Scope {
@@ -15,9 +16,10 @@ export interface Scope {
   item_index?: number;
 }
 
-/** Most characters of one expression, and time that all expressions of one stage may take. */
+/** Most characters of one expression, loops in loops, and time that all expressions of one stage may take. */
 const MAX_CHARACTERS = 2_000;
-const MAX_MS = 250;
+const MAX_LOOPS = 3;
+export const MAX_MS = 250;
 /** Most bytes, as JSON, of what expressions make. */
 export const MAX_RESULT_BYTES = 256 * 1024;
 
@@ -51,6 +53,8 @@ export interface Expression {
   stages: ReadonlySet<string> | null;
   /** Whether it reads `item` or `item_index`. */
   usesItem: boolean;
+  /** Whether what it makes is bounded by what it reads: it goes through no list and calls nothing that makes more. */
+  plain: boolean;
   run(scope: CelScope): unknown;
 }
 
@@ -72,7 +76,8 @@ export function parseExpression(source: string, names: readonly string[]): Expre
     const parsed = env.parse(text);
     const checked = parsed.check();
     if (!checked.valid) throw checked.error ?? new Error('is not valid');
-    const read = namesRead(parsed.ast);
+    if (loopsIn(parsed.ast) > MAX_LOOPS) throw invalid(`goes through lists in lists more than ${MAX_LOOPS} deep`);
+    const read = { ...namesRead(parsed.ast), plain: isPlain(parsed.ast) };
     return { text, ...read, run: (scope) => parsed(scope) };
   } catch (error) {
     throw invalid(reasonOf(error));
@@ -87,39 +92,9 @@ function quoteNames(text: string, names: readonly string[]): string {
   return text.replace(new RegExp(`\\bstages\\.(${alternatives})(?![\\w-])`, 'g'), 'stages["$1"]');
 }
 
-function namesRead(ast: ASTNode): { stages: ReadonlySet<string> | null; usesItem: boolean } {
-  const stages = new Set<string>();
-  let computed = false;
-  let usesItem = false;
-  const visit = (value: unknown): void => {
-    if (Array.isArray(value)) {
-      for (const part of value) visit(part);
-      return;
-    }
-    if (typeof value !== 'object' || value === null || !('op' in value)) return;
-    const { op, args } = value as ASTNode;
-    if (op === 'id' && (args === 'item' || args === 'item_index')) usesItem = true;
-    if (op === 'id' && args === 'stages') computed = true;
-    const name = stageRead(value as ASTNode);
-    if (name === undefined) visit(args);
-    else stages.add(name);
-  };
-  visit(ast);
-  return { stages: computed ? null : stages, usesItem };
-}
-
-/** The name in `stages.name` and `stages["name"]`; undefined for anything else. */
-function stageRead({ op, args }: ASTNode): string | undefined {
-  if (op !== '.' && op !== '[]') return undefined;
-  const [of, key] = args as [ASTNode, string | ASTNode];
-  if (of.op !== 'id' || of.args !== 'stages') return undefined;
-  if (typeof key === 'string') return key;
-  return key.op === 'value' && typeof key.args === 'string' ? key.args : undefined;
-}
-
 /**
- * Evaluates within a fixed time, whatever the expressions are. Throws Failure('invalid_pipeline') for an error in one,
- * a result too large, or the time used up.
+ * Evaluates within a fixed time, whatever the expressions are; memory is no part of it (`expression-pool.ts`). Throws
+ * Failure('invalid_pipeline') for an error in one, a result too large, or the time used up.
  */
 export function withinTime<T>(work: () => T): T {
   try {
