@@ -5,10 +5,12 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { openStage, type Stage, until } from './outside.ts';
+import type { System } from '../support/system.ts';
+import { caller, openStage, type Stage, until } from './outside.ts';
 
 const TASKS = 500;
 const CAP = 50;
+const CALLERS = 10;
 /** Done by the time the agent waits for all places to be taken once more. */
 const HALF = 250;
 /** How long all places stay taken, so that one too many would be seen. */
@@ -123,8 +125,10 @@ it('never lets more than the cap run, and all of that, also when a worker dies',
 
 async function submitAll(): Promise<string[]> {
   const ids: string[] = [];
-  const one = async () => {
-    const { status, body } = await stage.system().call('POST', '/api/v1/tasks', {
+  // Submissions of one caller come one after another, since they count against one quota.
+  const callers = await Promise.all(Array.from({ length: CALLERS }, () => caller(stage.system(), 'developer')));
+  const one = async (by: System) => {
+    const { status, body } = await by.call('POST', '/api/v1/tasks', {
       type: 'processing',
       executor: 'agent',
       capabilities: ['counting'],
@@ -134,10 +138,10 @@ async function submitAll(): Promise<string[]> {
   };
   // Many at any moment, also when the last places are given out.
   let left = TASKS;
-  const some = async () => {
-    while (left-- > 0) await one();
+  const some = async (by: System) => {
+    while (left-- > 0) await one(by);
   };
-  await Promise.all(Array.from({ length: 40 }, some));
+  await Promise.all([...callers, ...callers].map(some));
   return ids;
 }
 
