@@ -109,6 +109,14 @@ export const TaskDetail = TaskListItem.extend({
   attempts: z.array(AttemptView),
   /** Tasks that wait, this one included; null when it does not wait. */
   queue_length: z.int().nullable(),
+  /** Null unless none of its agents is at work and the built-in executor cannot do it; then `reason` says why. */
+  waits_for_agent: z
+    .object({
+      since: z.iso.datetime(),
+      until: z.iso.datetime().describe('fails then, with code no_agent'),
+      reason: z.string(),
+    })
+    .nullable(),
   result: z.record(z.string(), z.json()).nullable(),
   queued_at: z.iso.datetime(),
   assigned_at: z.iso.datetime().nullable(),

@@ -86,6 +86,7 @@ export function taskDetail(changes: Partial<TaskDetail> = {}): TaskDetail {
     lost: 0,
     attempts: [],
     queue_length: null,
+    waits_for_agent: null,
     result: null,
     queued_at: AT,
     assigned_at: AT,

@@ -1,13 +1,15 @@
-/** One look at all agents: statuses that follow from what was missed, tasks of those that are gone, health checks. */
+/** One look at all agents: statuses that follow from what was missed, tasks of those that are gone or never came, health checks. */
 import type { HealthAnswer } from '../../clients/agent-calls.ts';
 import type { Deps } from '../../deps.ts';
 import type { AgentStatus } from '../../schema/names.ts';
 import type { AgentHealth } from '../../schema/tables-control.ts';
 import { type AgentRow, allAgents, lockAgent, tasksOfLostAgents } from '../../stores/agents-rows.ts';
+import { lookAtStranded } from '../tasks/overdue.ts';
 import { admitTasks } from '../tasks/settle.ts';
 import { type CalledAgent, checkHealth } from './calls.ts';
 import { changeAgent, isLoadNews } from './change.ts';
 import { tellLost } from './lost.ts';
+import { removeLongOffline } from './retention.ts';
 import { statusOf } from './status.ts';
 
 /** Agents at once. */
@@ -28,6 +30,10 @@ export interface Round {
   changed: number;
   /** Tasks that were told that their agent is gone. */
   lost: number;
+  /** Tasks that failed because no agent came for them. */
+  closed: number;
+  /** Agents taken out because they went offline long ago. */
+  removed: number;
 }
 
 export interface AgentWatch {
@@ -88,12 +94,22 @@ export function createAgentWatch(deps: Deps): AgentWatch {
       const held = await tasksOfLostAgents(deps.db);
       await tellLost(deps, held);
       await admitTasks(deps);
+      // A watch that has just begun leaves everybody the time to come back first.
+      const settled = at - since >= GRACE * interval;
+      const closed = await lookAtStranded(deps, settled);
+      const removed = settled ? await removeLongOffline(deps) : 0;
       const until = Date.now() + ASKING_MS;
       const asked = await eachAtOnce(longestUnasked(rows), AT_ONCE, async (row) =>
         Date.now() < until ? ask(row, signal) : false,
       );
       last = Date.now();
-      return { agents: rows.length, changed: [...judged, ...asked].filter(Boolean).length, lost: held.length };
+      return {
+        agents: rows.length,
+        changed: [...judged, ...asked].filter(Boolean).length,
+        lost: held.length,
+        closed,
+        removed,
+      };
     },
   };
 }

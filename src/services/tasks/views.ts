@@ -6,12 +6,13 @@ import type { ListedTask } from '../../stores/task-lists.ts';
 import { type LogRow, lastLogs } from '../../stores/task-logs.ts';
 import { placeInQueue } from '../../stores/task-queue.ts';
 import { type AttemptRow, listAttempts, type TaskRow } from '../../stores/tasks.ts';
+import { strandedSince } from './overdue.ts';
 
 /** Exactly the fields of seed 001. The place of a task that waits is its last log line, as it is at this moment. */
 export async function taskView(deps: Deps, row: TaskRow): Promise<TaskView> {
   const [logs, place] = await Promise.all([lastLogs(deps.db, row.task_id, SHOWN_LOG_LINES), placeOf(deps, row)]);
   const { error, ...head } = common(row);
-  return { ...head, logs: [...logs.map(logView), ...waitingLine(place)].slice(-SHOWN_LOG_LINES), error };
+  return { ...head, logs: [...logs.map(logView), ...waitingLine(row, place)].slice(-SHOWN_LOG_LINES), error };
 }
 
 export async function taskDetail(deps: Deps, row: TaskRow): Promise<TaskDetail> {
@@ -35,11 +36,12 @@ export async function taskDetail(deps: Deps, row: TaskRow): Promise<TaskDetail> 
     lost: row.lost,
     attempts: attempts.map(attemptView),
     queue_length: place?.of ?? null,
+    waits_for_agent: waitsForAgent(row),
     result: row.result,
     queued_at: row.queued_at.toISOString(),
     assigned_at: row.assigned_at?.toISOString() ?? null,
     completed_at: row.completed_at?.toISOString() ?? null,
-    logs: [...logs.map(logView), ...waitingLine(place)].slice(-SHOWN_LOG_LINES),
+    logs: [...logs.map(logView), ...waitingLine(row, place)].slice(-SHOWN_LOG_LINES),
     links: { ...taskLinks(row), ui },
   };
 }
@@ -74,10 +76,20 @@ async function placeOf(deps: Deps, row: TaskRow): Promise<{ place: number; of: n
   return row.phase === 'queued' ? placeInQueue(deps.db, row.task_id) : null;
 }
 
-function waitingLine(place: { place: number; of: number } | null): TaskView['logs'] {
+function waitingLine(row: TaskRow, place: { place: number; of: number } | null): TaskView['logs'] {
   if (place === null) return [];
-  const message = `Waiting: place ${place.place} of ${place.of}`;
+  const stranded = strandedSince(row);
+  const message =
+    stranded === null
+      ? `Waiting: place ${place.place} of ${place.of}`
+      : `Waiting for an agent until ${stranded.until.toISOString()}: none that could do it is at work, and the built-in executor cannot: ${stranded.reason}`;
   return [{ timestamp: new Date().toISOString(), level: 'info', message }];
+}
+
+function waitsForAgent(row: TaskRow): TaskDetail['waits_for_agent'] {
+  const stranded = strandedSince(row);
+  if (stranded === null) return null;
+  return { since: stranded.since.toISOString(), until: stranded.until.toISOString(), reason: stranded.reason };
 }
 
 function logView({ at, level, message }: LogRow): TaskView['logs'][number] {
