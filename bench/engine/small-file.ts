@@ -13,6 +13,7 @@ import { loadConfig } from '../../src/schema/config.ts';
 import type { Step } from '../../src/schema/ingestion.ts';
 import { insertFile } from '../../src/stores/files.ts';
 import { createOperate } from '../../src/workers/operate.ts';
+import { newOwnQueue } from '../../src/workers/queues.ts';
 import { removeDataDir, type System, startSystem, upload } from '../../test/support/system.ts';
 import { embeddedDatabaseUrl } from '../../test/support/truth.ts';
 import { median, type Row } from '../row.ts';
@@ -118,7 +119,11 @@ async function bareEngine(system: System, port: number) {
     taskQueue: 'bench',
     workflowsPath: WORKFLOWS,
     // Only its local activity runs here.
-    activities: createActivities(deps, { stopping: new AbortController().signal, operate: createOperate(deps) }),
+    activities: createActivities(deps, {
+      stopping: new AbortController().signal,
+      operate: createOperate(deps),
+      ownQueue: newOwnQueue(),
+    }),
     dataConverter: dataConverter(config),
   });
   const running = worker.run();

@@ -13,6 +13,8 @@ import { removeDataDir, type System, startSystem } from '../../test/support/syst
 import { embeddedDatabaseUrl } from '../../test/support/truth.ts';
 
 const KEY = '11'.repeat(32);
+/** Time for writes that the engine makes after it has told that a workflow is over. */
+const SETTLE_MS = 50;
 const WORKFLOWS = fileURLToPath(new URL('./workflows.ts', import.meta.url));
 
 export interface Bench {
@@ -24,6 +26,8 @@ export interface Bench {
   /** Told by each bare activity, with its id. */
   onBare(listener: (id: string) => void): void;
   closedBare(): Promise<number>;
+  /** Resolves when the workflow is over and the engine has nothing left to write of it: the next one starts in peace. */
+  closed(workflowId: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -68,6 +72,10 @@ export async function openBench(env: Record<string, string>): Promise<Bench> {
     },
     closedBare: async () =>
       (await client.workflow.count("WorkflowType = 'bareTask' AND ExecutionStatus = 'Completed'")).count,
+    async closed(workflowId) {
+      await client.workflow.getHandle(workflowId).result();
+      await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+    },
     async close() {
       for (const worker of workers) worker.shutdown();
       await Promise.all(running);

@@ -19,6 +19,7 @@ import { sweepStorage } from './maintenance/sweep.ts';
 import { createNotificationActivities } from './notifications/index.ts';
 import { createPipelineActivities, type Operate } from './pipelines/index.ts';
 import { createStageRunner } from './stages/runner.ts';
+import { createCalls } from './tasks/calls.ts';
 import { createTaskActivities } from './tasks/index.ts';
 
 export interface ActivityParts {
@@ -26,9 +27,11 @@ export interface ActivityParts {
   stopping: AbortSignal;
   /** How pipelines run operations. */
   operate: Operate;
+  /** The task queue on which only this process listens, for steps that another step left something here for. */
+  ownQueue: string;
 }
 
-export function createActivities(deps: Deps, { stopping, operate }: ActivityParts) {
+export function createActivities(deps: Deps, { stopping, operate, ownQueue }: ActivityParts) {
   const parsers = createParserPool(deps.config);
   const agentWatch = createAgentWatch(deps);
   const stages = createStageRunner(deps);
@@ -47,7 +50,7 @@ export function createActivities(deps: Deps, { stopping, operate }: ActivityPart
     reconcileRuns: byCode(() => reconcileRuns(deps)),
     sweepStorage: byCode(() => sweepStorage(deps)),
     catchUpVectors: byCode(() => catchUpVectors(deps)),
-    ...createTaskActivities(deps, stages),
+    ...createTaskActivities(deps, { stages, calls: createCalls(ownQueue) }),
     ...createPipelineActivities(deps, { stages, operate }),
     ...createNotificationActivities(deps),
     watchAgents: byCode(() => watchAgents(deps, agentWatch, stopping)),

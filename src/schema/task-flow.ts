@@ -9,6 +9,8 @@ export type RunTaskInput = {
   timeout_seconds: number;
   /** Whether somebody to do it was found at submission; else it waits for the signal `assigned`. */
   assigned: boolean;
+  /** Begins its attempts in steps without a round trip over a queue. Absent in what was started before there were such. */
+  in_place?: boolean;
   /** Events after which it continues as new; HISTORY_LIMIT when absent. */
   history_limit?: number;
   /** What an earlier run of the same workflow knew when it continued as new. */
@@ -48,6 +50,8 @@ export type NextStep =
 export type TaskTurn =
   | { kind: 'waiting' }
   | { kind: 'builtin' }
+  /** The agent was called and has not answered at once; the process that listens on `queue` holds the call. */
+  | { kind: 'calling'; queue: string }
   /** `look_in_ms`: when the lease or the time of the attempt runs out, whichever is first. */
   | { kind: 'working'; look_in_ms: number }
   /** The lease ran out: the agent has said nothing for too long. */

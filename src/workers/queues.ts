@@ -1,4 +1,5 @@
 /** Which queue runs what, and how much of it at once in one process. */
+import { randomUUID } from 'node:crypto';
 import type { Config } from '../schema/config.ts';
 import { parseQueue, QUEUES, SOURCES } from '../schema/names.ts';
 
@@ -7,7 +8,12 @@ export interface ActivityQueue {
   maxConcurrentActivityTaskExecutions: number;
 }
 
-export function activityQueues(config: Pick<Config, 'STAGE_CONCURRENCY'>): ActivityQueue[] {
+/** A task queue on which only this process listens. */
+export function newOwnQueue(): string {
+  return `${QUEUES.agents}-${randomUUID()}`;
+}
+
+export function activityQueues(config: Pick<Config, 'STAGE_CONCURRENCY'>, ownQueue: string): ActivityQueue[] {
   return [
     { taskQueue: QUEUES.files, maxConcurrentActivityTaskExecutions: 20 },
     // Each takes a thread and a heap of its own; one source never waits for another.
@@ -16,6 +22,7 @@ export function activityQueues(config: Pick<Config, 'STAGE_CONCURRENCY'>): Activ
     { taskQueue: QUEUES.stages, maxConcurrentActivityTaskExecutions: config.STAGE_CONCURRENCY },
     // Each waits for an agent that answers when it is done: as many as may run at once, in one process.
     { taskQueue: QUEUES.agents, maxConcurrentActivityTaskExecutions: 200 },
+    { taskQueue: ownQueue, maxConcurrentActivityTaskExecutions: 200 },
     { taskQueue: QUEUES.pipelines, maxConcurrentActivityTaskExecutions: 50 },
     // Somebody else's servers, mostly waited for.
     { taskQueue: QUEUES.notifications, maxConcurrentActivityTaskExecutions: 50 },

@@ -7,7 +7,7 @@ import { QUEUES } from '../schema/names.ts';
 import type { Tracing } from '../tracing.ts';
 import { workflowBundle } from './bundle.ts';
 import { createOperate } from './operate.ts';
-import { activityQueues } from './queues.ts';
+import { activityQueues, newOwnQueue } from './queues.ts';
 
 /** Time that running activities get to reach a checkpoint when the process is asked to stop. */
 const DRAIN = '15 seconds';
@@ -21,7 +21,8 @@ export interface RunningWorkers {
 export async function runWorkers(deps: Deps, tracing: Tracing | null = null): Promise<RunningWorkers> {
   const connection = await NativeConnection.connect(temporalConnectionOptions(deps.config));
   const stopping = new AbortController();
-  const activities = createActivities(deps, { stopping: stopping.signal, operate: createOperate(deps) });
+  const ownQueue = newOwnQueue();
+  const activities = createActivities(deps, { stopping: stopping.signal, operate: createOperate(deps), ownQueue });
   const shared = {
     connection,
     namespace: deps.config.TEMPORAL_NAMESPACE,
@@ -40,7 +41,9 @@ export async function runWorkers(deps: Deps, tracing: Tracing | null = null): Pr
       // Its activities are the local ones only.
       maxCachedWorkflows: 500,
     }),
-    ...(await Promise.all(activityQueues(deps.config).map((queue) => Worker.create({ ...shared, ...queue })))),
+    ...(await Promise.all(
+      activityQueues(deps.config, ownQueue).map((queue) => Worker.create({ ...shared, ...queue })),
+    )),
   ];
   const running = workers.map((worker) => worker.run());
   const stop = () => {

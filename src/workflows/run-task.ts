@@ -27,7 +27,7 @@ import type {
   TaskTurn,
 } from '../schema/task-flow.ts';
 import { failureOf } from './failure-of.ts';
-import { askSteps, builtinSteps, callSteps, courtesySteps, taskRows } from './task-steps.ts';
+import { answerSteps, askSteps, builtinSteps, callSteps, courtesySteps, firstSteps, taskRows } from './task-steps.ts';
 
 export const reportUpdate = defineUpdate<TaskReportAnswer, [TaskReport]>(MESSAGES.report);
 export const assignedSignal = defineSignal<[TaskAssigned]>(MESSAGES.assigned);
@@ -135,7 +135,7 @@ async function theTurn(input: RunTaskInput, state: State, step: TaskStep): Promi
   try {
     let turn: TaskTurn | null;
     if (state.stage === 'work') turn = await taskRows.lookAfter(step);
-    else turn = await interruptible(state, () => callSteps(input.timeout_seconds).beginAttempt(step));
+    else turn = await begin(input, state, step);
     if (turn?.kind === 'builtin') {
       turn = await interruptible(state, () => builtinSteps(input.timeout_seconds).runBuiltin(step));
     }
@@ -144,6 +144,21 @@ async function theTurn(input: RunTaskInput, state: State, step: TaskStep): Promi
     if (isCancellation(error)) throw error;
     return { kind: 'over', next: await taskRows.finishAttempt({ ...step, cause: 'broken', error: failureOf(error) }) };
   }
+}
+
+async function begin(input: RunTaskInput, state: State, step: TaskStep): Promise<TaskTurn | null> {
+  const seconds = input.timeout_seconds;
+  if (input.in_place) {
+    const turn = await interruptible(state, () => firstSteps.beginAttempt(step));
+    if (turn?.kind !== 'calling') return turn;
+    try {
+      return await interruptible(state, () => answerSteps(turn.queue, seconds).beginAttempt(step));
+    } catch (error) {
+      // The process with the call is gone: another one calls again, under the same id.
+      if (isCancellation(error)) throw error;
+    }
+  }
+  return interruptible(state, () => callSteps(seconds).beginAttempt(step));
 }
 
 /** Runs a step until it is done, or until it does not matter any more. */

@@ -9,15 +9,38 @@ const RETRY = { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval
 /** What a step may take beyond the time of the attempt, which it watches itself. */
 const BEYOND_SECONDS = 60;
 
-/** `beginAttempt` takes as long as the agent that answers at once; `timeoutSeconds` is the time of one attempt. */
+/** The first step of an attempt: a call that is not answered at once goes on in the process that began it. */
+export const firstSteps = proxyLocalActivities<Pick<Activities, 'beginAttempt'>>({
+  startToCloseTimeout: '1 minute',
+  cancellationType: 'TRY_CANCEL',
+  retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '5 seconds' },
+});
+
+/** Waits for the answer of an agent, as long as one attempt may take. */
 export function callSteps(timeoutSeconds: number) {
   return proxyActivities<Pick<Activities, 'beginAttempt'>>({
+    ...callOptions(timeoutSeconds),
     taskQueue: QUEUES.agents,
+    retry: RETRY,
+  });
+}
+
+/** The same in the process that holds the call already. When that one is gone, so is the call. */
+export function answerSteps(queue: string, timeoutSeconds: number) {
+  return proxyActivities<Pick<Activities, 'beginAttempt'>>({
+    ...callOptions(timeoutSeconds),
+    taskQueue: queue,
+    scheduleToStartTimeout: HEARTBEAT,
+    retry: { maximumAttempts: 1 },
+  });
+}
+
+function callOptions(timeoutSeconds: number) {
+  return {
     startToCloseTimeout: (timeoutSeconds + BEYOND_SECONDS) * 1000,
     heartbeatTimeout: HEARTBEAT,
     cancellationType: 'TRY_CANCEL',
-    retry: RETRY,
-  });
+  } as const;
 }
 
 export function builtinSteps(timeoutSeconds: number) {

@@ -11,16 +11,21 @@ const CAPABILITY = 'of-the-recorder';
 
 /** `system` must let calls to `localhost` through. */
 export async function runTaskScenarios(system: System, client: Client): Promise<Recorded[]> {
-  let play: (attempt: number) => { status: number; body?: object } = () => ({ status: 200, body: {} });
+  let play: (attempt: number) => { status: number; body?: object; afterMs?: number } = () => ({
+    status: 200,
+    body: {},
+  });
   let called = 0;
   const server: Server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
       const task = request.method === 'POST' ? JSON.parse(Buffer.concat(chunks).toString()) : null;
-      const { status, body } = task ? play(task.attempt) : { status: 204, body: undefined };
+      const { status, body, afterMs = 0 } = task ? play(task.attempt) : { status: 204 };
       if (task) called += 1;
-      response.writeHead(status, { 'content-type': 'application/json' }).end(body ? JSON.stringify(body) : '');
+      const answer = () =>
+        response.writeHead(status, { 'content-type': 'application/json' }).end(body ? JSON.stringify(body) : '');
+      setTimeout(answer, afterMs);
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -55,6 +60,7 @@ export async function runTaskScenarios(system: System, client: Client): Promise<
   };
   try {
     await keep('answered', await begin());
+    await keep('slow', await begin(() => ({ status: 200, body: {}, afterMs: 600 })));
 
     const reported = await begin(accepts);
     await poll(() => isRunning(reported));
@@ -95,7 +101,7 @@ export async function runTaskScenarios(system: System, client: Client): Promise<
     const { task_id } = await must(202, system, 'POST', '/api/v1/tasks', task);
     const { owner } = await must(200, system, 'GET', `/api/v1/tasks/${task_id}/detail`);
     const args: [RunTaskInput] = [
-      { task_id, owner, attempt: 1, timeout_seconds: 3600, assigned: true, history_limit: 5 },
+      { task_id, owner, attempt: 1, timeout_seconds: 3600, assigned: true, in_place: true, history_limit: 5 },
     ];
     const handle = await client.workflow.start(WORKFLOWS.runTask, {
       workflowId: task_id,

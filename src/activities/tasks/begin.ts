@@ -11,18 +11,29 @@ import { settleAttempt, tellAssigned } from '../../services/tasks/settle.ts';
 import { uuidV5 } from '../../stores/ids.ts';
 import { admit } from '../../stores/task-queue.ts';
 import { markRunning, readTurn, renewLease, reportProgress, requeue, type Turn } from '../../stores/task-turns.ts';
+import type { Answer, Calls } from './calls.ts';
 
 /** A call that ends so close to the end of its time has run out of it: timers may be early by a little. */
 const CLOSE_MS = 20;
-/** An answer within this time counts as one at once. */
+/** What is answered within this time is written down in one go, begun and ended. */
 const MARK_AFTER_MS = 50;
+/** A step that does not wait holds a place of the workflow worker: what takes longer goes on elsewhere. */
+const AT_ONCE_MS = 150;
 
 /**
  * Takes the attempt as far as it goes by itself: into the queue, out of it when there is a slot and an agent, and to
  * that agent. An agent that answers at once ends the attempt right here. Repeated after a crash it calls the agent
  * again under the same `webhook-id`, unless the agent had said that it works on by itself.
+ *
+ * With `waits` it stays until the agent has answered; else an agent that does not answer at once is left to a second
+ * step in this process, which comes by `calls.queue`.
  */
-export async function beginAttempt(deps: Deps, step: TaskStep, signal: AbortSignal): Promise<TaskTurn> {
+export async function beginAttempt(
+  deps: Deps,
+  calls: Calls,
+  step: TaskStep,
+  { signal, waits }: { signal: AbortSignal; waits: boolean },
+): Promise<TaskTurn> {
   let turn = await readTurn(deps.db, step);
   if (turn && turn.attempt === step.attempt && (turn.phase === 'backoff' || turn.phase === 'queued')) {
     await queue(deps, step);
@@ -33,7 +44,7 @@ export async function beginAttempt(deps: Deps, step: TaskStep, signal: AbortSign
   if (turn.mode === 'builtin') return { kind: 'builtin' };
   if (turn.reported) return { kind: 'over', next: await settleAttempt(deps, step, { ending: { kind: 'reported' } }) };
   if (turn.mode === 'pull' || turn.lease_in_ms !== null) return workingOn(turn);
-  return call(deps, step, turn, signal);
+  return call(deps, calls, step, turn, { signal, waits });
 }
 
 /** Puts it into the queue, and whoever is next gets a slot: it may be another. */
@@ -58,25 +69,40 @@ export async function over(deps: Deps, step: TaskStep): Promise<TaskTurn> {
   return { kind: 'over', next: await settleAttempt(deps, step, { ending: { kind: 'cancelled' } }) };
 }
 
-async function call(deps: Deps, step: TaskStep, turn: Turn, signal: AbortSignal): Promise<TaskTurn> {
+async function call(
+  deps: Deps,
+  calls: Calls,
+  step: TaskStep,
+  turn: Turn,
+  { signal, waits }: { signal: AbortSignal; waits: boolean },
+): Promise<TaskTurn> {
   const agent = calledAgent(turn);
   if (agent === null) return lost(deps, step, `Agent ${turn.agent_id} is not registered any more`);
   if (turn.left_ms <= 0)
     return { kind: 'over', next: await settleAttempt(deps, step, { ending: { kind: 'timeout' } }) };
   const timeoutMs = Math.ceil(turn.left_ms);
-  const until = performance.now() + timeoutMs;
   const running = markSoon(deps, turn);
-  let result: JsonObject | null;
+  const underWay = calls.take(step, timeoutMs, (stop) =>
+    (turn.mode === 'mcp' ? callMcp : push)(deps, turn, agent, { timeoutMs, signal: stop }),
+  );
+  signal.addEventListener('abort', underWay.breakOff, { once: true });
+  let result: Answer | 'later';
   try {
-    result =
-      turn.mode === 'mcp'
-        ? await callMcp(deps, turn, agent, { timeoutMs, signal })
-        : await push(deps, turn, agent, { timeoutMs, signal });
+    result = await (waits ? underWay.answer : Promise.race([underWay.answer, later(AT_ONCE_MS)]));
   } catch (error) {
+    underWay.forget();
     await running.settled();
     if (signal.aborted || !(error instanceof Failure)) throw error;
-    return failed(deps, step, error, performance.now() >= until - CLOSE_MS);
+    return failed(deps, step, error, performance.now() >= underWay.until - CLOSE_MS);
+  } finally {
+    signal.removeEventListener('abort', underWay.breakOff);
   }
+  if (result === 'later') {
+    underWay.leave();
+    await running.now();
+    return { kind: 'calling', queue: calls.queue };
+  }
+  underWay.forget();
   if (result === null) {
     await running.now();
     const seconds = leaseSeconds(deps.config);
@@ -85,6 +111,10 @@ async function call(deps: Deps, step: TaskStep, turn: Turn, signal: AbortSignal)
   }
   await running.settled();
   return completed(deps, step, result);
+}
+
+function later(ms: number): Promise<'later'> {
+  return new Promise((resolve) => setTimeout(resolve, ms, 'later'));
 }
 
 /**

@@ -6,12 +6,13 @@ import type { FinishInput, TaskStep } from '../../schema/task-flow.ts';
 import { byCode } from '../context.ts';
 import { beginAttempt } from './begin.ts';
 import { runBuiltin } from './builtin.ts';
+import type { Calls } from './calls.ts';
 import { askQuietAgent, finishAttempt, lookAfter } from './finish.ts';
 import { tellCancelled } from './tell-cancelled.ts';
 
 const HEARTBEAT_MS = 2_000;
 
-export function createTaskActivities(deps: Deps, runner: StageRunner) {
+export function createTaskActivities(deps: Deps, { stages: runner, calls }: { stages: StageRunner; calls: Calls }) {
   const signal = () => Context.current().cancellationSignal;
   return {
     beginAttempt: byCode(async (step: TaskStep) => {
@@ -19,7 +20,8 @@ export function createTaskActivities(deps: Deps, runner: StageRunner) {
       const context = Context.current();
       const timer = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
       try {
-        return await beginAttempt(deps, step, context.cancellationSignal);
+        const { cancellationSignal, info } = context;
+        return await beginAttempt(deps, calls, step, { signal: cancellationSignal, waits: !info.isLocal });
       } finally {
         clearInterval(timer);
       }
@@ -27,7 +29,11 @@ export function createTaskActivities(deps: Deps, runner: StageRunner) {
     runBuiltin: byCode((step: TaskStep) => runBuiltin(deps, runner, step, signal())),
     askQuietAgent: byCode((step: TaskStep) => askQuietAgent(deps, step, signal())),
     tellCancelled: byCode((step: TaskStep) => tellCancelled(deps, step, signal())),
-    finishAttempt: byCode((step: FinishInput) => finishAttempt(deps, step)),
+    finishAttempt: byCode((step: FinishInput) => {
+      // Whether an agent reported, was lost or is not wanted any more: nobody comes for its answer.
+      calls.end(step);
+      return finishAttempt(deps, step);
+    }),
     lookAfter: byCode((step: TaskStep) => lookAfter(deps, step)),
   };
 }

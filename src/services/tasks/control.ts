@@ -69,6 +69,7 @@ export async function retryTask(deps: Deps, task: TaskRow): Promise<TaskRow> {
     attempt: task.attempt + 1,
     timeout_seconds: task.timeout_seconds,
     assigned: false,
+    in_place: true,
   };
   const run = runOfTask(input, `${task.task_id}~${round}`);
   const assigned = await deps.db.transaction().execute(async (trx) => {

@@ -93,6 +93,7 @@ export async function admitTask(trx: Trx, deps: Deps, task: NewTask): Promise<Ad
     attempt: 1,
     timeout_seconds: row.timeout_seconds,
     assigned: false,
+    in_place: true,
   };
   const run = runOfTask(input, row.task_id);
   await insertTask(trx, row, run);

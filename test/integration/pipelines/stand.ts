@@ -12,6 +12,7 @@ import { QUEUES, type Role } from '../../../src/schema/names.ts';
 import type { Principal } from '../../../src/schema/principal.ts';
 import { workflowBundle } from '../../../src/workers/bundle.ts';
 import { createOperate } from '../../../src/workers/operate.ts';
+import { newOwnQueue } from '../../../src/workers/queues.ts';
 import { testStack } from '../../support/stack.ts';
 
 export interface Stand {
@@ -47,7 +48,8 @@ export async function openStand(
   const connection = await NativeConnection.connect(temporalConnectionOptions(config));
   const real = createOperate(deps);
   const operate = options.operate?.(real) ?? real;
-  const activities = createActivities(deps, { stopping: new AbortController().signal, operate });
+  const ownQueue = newOwnQueue();
+  const activities = createActivities(deps, { stopping: new AbortController().signal, operate, ownQueue });
   const shared = {
     connection,
     namespace: config.TEMPORAL_NAMESPACE,
@@ -57,7 +59,7 @@ export async function openStand(
     shutdownForceTime: '5 seconds',
     maxHeartbeatThrottleInterval: '1 second',
   };
-  const queues = [QUEUES.stages, QUEUES.pipelines, QUEUES.notifications, QUEUES.agents];
+  const queues = [QUEUES.stages, QUEUES.pipelines, QUEUES.notifications, QUEUES.agents, ownQueue];
   const workers = await Promise.all([
     Worker.create({ ...shared, taskQueue: QUEUES.workflows, workflowBundle: await workflowBundle(config.cacheDir) }),
     ...queues.map((taskQueue) => Worker.create({ ...shared, taskQueue, maxConcurrentActivityTaskExecutions: 20 })),

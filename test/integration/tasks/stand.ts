@@ -160,7 +160,10 @@ export interface PushAgent {
 
 /** An agent that is called. What `onTask` answers goes back as it is: 200 with a result, 202, anything. */
 export async function pushAgent(
-  onTask: (task: any) => { status: number; body?: unknown } | Promise<{ status: number; body?: unknown }>,
+  onTask: (
+    task: any,
+    request: IncomingMessage,
+  ) => { status: number; body?: unknown } | Promise<{ status: number; body?: unknown }>,
   onStatus: (query: URLSearchParams) => { status: number; body?: unknown } = () => ({ status: 404 }),
 ): Promise<PushAgent> {
   const tasks: any[] = [];
@@ -172,7 +175,7 @@ export async function pushAgent(
     else if (request.method === 'POST') {
       const task = JSON.parse(await text(request));
       tasks.push(task);
-      answer = await onTask(task);
+      answer = await onTask(task, request);
     } else answer = onStatus(url.searchParams);
     response.writeHead(answer.status, { 'content-type': 'application/json' });
     response.end(answer.body === undefined ? '' : JSON.stringify(answer.body));

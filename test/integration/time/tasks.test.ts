@@ -1,6 +1,9 @@
 /** `runTask` in the server's time: leases, timeouts, backoff and patience, with activities that a test scripts. */
+
+import { Context } from '@temporalio/activity';
 import type { WorkflowFailedError } from '@temporalio/client';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { QUEUES } from '../../../src/schema/names.ts';
 import type { NextStep, RunTaskInput, TaskReportAnswer, TaskTurn } from '../../../src/schema/task-flow.ts';
 import { hasServer } from '../../support/servers/index.ts';
 import { failing, gaps, openStage, type Stage, silence } from './stage.ts';
@@ -204,6 +207,22 @@ describe.skipIf(!(await hasServer('temporal-test-server')))('tasks in time', () 
     expect(await handle.result()).toMatchObject({ status: 'completed' });
     expect(stage.callsOf('beginAttempt')).toHaveLength(1);
     expect(stage.callsOf('finishAttempt')).toHaveLength(1);
+  });
+
+  test('an attempt begins in place; a call whose process is gone is made again by any other', async () => {
+    const places: string[] = [];
+    stage.play({
+      beginAttempt: () => {
+        const { isLocal, taskQueue } = Context.current().info;
+        places.push(isLocal ? 'in place' : taskQueue);
+        return isLocal ? { kind: 'calling', queue: 'of-a-dead-process' } : completed;
+      },
+    });
+    const handle = await start({ in_place: true });
+    expect(await handle.result()).toMatchObject({ status: 'completed', attempts: 1 });
+    expect(places).toEqual(['in place', QUEUES.agents]);
+    // Time for the process to come for it, and not more.
+    expect(gaps(stage.calls)[0]).toBeCloseTo(10, 0);
   });
 
   // Last: the server skips no more time once a workflow has left an activity behind.
