@@ -110,6 +110,25 @@ export async function beginTry(trx: Trx, ref: StageRef, taskId: string | null = 
   return changed.numUpdatedRows > 0n;
 }
 
+/**
+ * A stage with items runs from the first of them on, and was tried as often as the one of them that was tried most.
+ * Resolves with whether that changed it.
+ */
+export async function beginItems(trx: Trx, ref: Pick<StageRef, 'run_id' | 'stage' | 'try'>): Promise<boolean> {
+  const changed = await at(trx, { ...ref, item: -1 })
+    .set({
+      status: 'running',
+      attempt: sql<number>`greatest(attempt, ${ref.try}::int)`,
+      reason: null,
+      error: 'null',
+      started_at: sql<Date>`coalesce(started_at, now())`,
+    })
+    .where('status', 'not in', OVER)
+    .where((eb) => eb.or([eb('status', '<>', 'running'), eb('attempt', '<', ref.try)]))
+    .executeTakeFirst();
+  return changed.numUpdatedRows > 0n;
+}
+
 /** Only grows within a try, and only while it runs; resolves with whether it changed. */
 export async function moveProgress(trx: Trx, ref: StageRef, progress: number): Promise<boolean> {
   const changed = await at(trx, ref)

@@ -6,7 +6,8 @@ import type { RunRef, SplitStage, StageRef } from '../../schema/pipeline-flow.ts
 import type { StageOutput, StageRequest } from '../../schema/stages/contract.ts';
 import { ProcessingConfig } from '../../schema/stages/processing.ts';
 import type { NewTask } from '../../services/tasks/submit.ts';
-import { itemsOf } from '../../stores/pipeline-stages.ts';
+import { lockRun } from '../../stores/pipeline-runs.ts';
+import { beginItems, itemsOf } from '../../stores/pipeline-stages.ts';
 import { mergeBatches, splitBatches } from '../stages/batches.ts';
 import type { StageEngines } from '../stages/runner.ts';
 import { inputsOf, type PipelineDeps, prefixOf, type RunData, readRun, resolved, stageOf } from './run-data.ts';
@@ -67,6 +68,11 @@ export async function mergeStage(
 export async function mergeItems(deps: Deps, engines: StageEngines, input: RunRef & { stage: number }): Promise<void> {
   const ref = { ...input, item: -1, try: 1 };
   const data = await readRun(deps.db, ref.run_id);
+  // Where all items were done by an earlier attempt of the run, this is the first that is done of the stage.
+  await deps.db.transaction().execute(async (trx) => {
+    await lockRun(trx, ref);
+    await beginItems(trx, ref);
+  });
   const items = await itemsOf(deps.db, ref.run_id, ref.stage);
   const results = items.flatMap(({ output }) => (output?.dataset ? [{ key: output.dataset.key }] : []));
   const seconds = timeoutOf(deps, data, ref.stage);

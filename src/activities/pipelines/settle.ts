@@ -58,9 +58,11 @@ export function itemsOutput(items: readonly StageRow[], dataset: DatasetRef | nu
   return { dataset, artifacts: listed, summary: { items: items.length, rows, artifacts: artifacts.length } };
 }
 
-/** Carries the share of items that are over to the stage. */
+/** Carries the share of items that are over to the stage, by whole hundredths: a long list is not told item by item. */
 export async function tellItems(trx: Trx, run: PipelineRunRow, stage: number): Promise<void> {
   const { total, over } = await countItems(trx, run.run_id, stage);
+  const hundredth = (count: number) => Math.floor((count * 100) / total);
+  if (over > 0 && hundredth(over) === hundredth(over - 1)) return;
   await trx
     .updateTable('pipeline_stages')
     .set({ progress: total === 0 ? 1 : over / total })

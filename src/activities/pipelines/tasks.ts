@@ -7,16 +7,14 @@ import type { RunTaskInput, TaskOutcome } from '../../schema/task-flow.ts';
 import { tellAssigned } from '../../services/tasks/settle.ts';
 import { admitTask, type NewTask, takeTaskQuota } from '../../services/tasks/submit.ts';
 import { uuidV5 } from '../../stores/ids.ts';
-import { tellProgress } from '../../stores/pipeline-progress.ts';
 import { lockRun } from '../../stores/pipeline-runs.ts';
-import { beginTry } from '../../stores/pipeline-stages.ts';
 import { findTask } from '../../stores/tasks.ts';
 import { batchTask, hasAnswer, keepAnswer } from './batches.ts';
 import { isTaskType } from './plan-stage.ts';
 import { inputsOf, type PipelineDeps, prefixOf, type RunData, readRun, resolved, stageOf } from './run-data.ts';
 import { outputFrom } from './run-operation.ts';
 import { timeoutOf } from './run-stage.ts';
-import { end } from './try.ts';
+import { beginWithin, end } from './try.ts';
 
 /**
  * The task of one try, or of one of its batches: the same one however often this is repeated. Null for a batch whose
@@ -48,9 +46,7 @@ export async function openStageTask(
       run_id: run.run_id,
       stage: ref.stage,
     });
-    if (batch === null && (await beginTry(trx, ref, task_id)) && ref.item < 0) {
-      await tellProgress(trx, run, `${ref.stage}/${ref.try}/running`);
-    }
+    if (batch === null) await beginWithin(trx, run, ref, task_id);
     return { input: admitted.run.input as RunTaskInput, others: admitted.others };
   });
   await tellAssigned(deps, opened.others);

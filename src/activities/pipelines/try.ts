@@ -5,9 +5,10 @@ import { Failure } from '../../schema/failures.ts';
 import type { StageRef } from '../../schema/pipeline-flow.ts';
 import type { StageOutput } from '../../schema/stages/contract.ts';
 import { toFailure } from '../../schema/unknown-error.ts';
+import type { Trx } from '../../stores/database.ts';
 import { tellProgress } from '../../stores/pipeline-progress.ts';
-import { lockRun } from '../../stores/pipeline-runs.ts';
-import { beginTry, completeStage, moveProgress } from '../../stores/pipeline-stages.ts';
+import { lockRun, type PipelineRunRow } from '../../stores/pipeline-runs.ts';
+import { beginItems, beginTry, completeStage, moveProgress } from '../../stores/pipeline-stages.ts';
 import { keepAlive } from '../context.ts';
 import { countStage, tellItems } from './settle.ts';
 
@@ -71,11 +72,21 @@ function final(failure: Failure): ApplicationFailure {
 /** False when the stage is over already: a repeat of a try whose answer was lost. */
 export async function begin(deps: Deps, ref: StageRef): Promise<boolean> {
   return deps.db.transaction().execute(async (trx) => {
-    const run = await lockRun(trx, ref);
-    const began = await beginTry(trx, ref);
-    if (began && ref.item < 0) await tellProgress(trx, run, `${ref.stage}/${ref.try}/running`);
-    return began;
+    return beginWithin(trx, await lockRun(trx, ref), ref);
   });
+}
+
+/** Also the stage of an item begins with it, and is told. */
+export async function beginWithin(
+  trx: Trx,
+  run: PipelineRunRow,
+  ref: StageRef,
+  taskId: string | null = null,
+): Promise<boolean> {
+  const began = await beginTry(trx, ref, taskId);
+  const tells = ref.item < 0 ? began : began && (await beginItems(trx, ref));
+  if (tells) await tellProgress(trx, run, `${ref.stage}/${ref.try}/running`);
+  return began;
 }
 
 /** The end of a stage or an item that went well, told in the same transaction. */

@@ -1,6 +1,6 @@
 /** How runs go: side by side, skipped, forgiven, compensated, fanned out, tried again. Stages answer as a test says. */
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: templates of pipelines
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { Failure } from '../../../src/schema/failures.ts';
 import { PipelineProgressData } from '../../../src/schema/live.ts';
 import { caller, op, openStand, pipeline, type Stand } from './stand.ts';
@@ -216,7 +216,9 @@ test('for_each runs an item of a list each, so many at once, with rows of their 
   expect(run.status).toBe('completed');
   expect(seen.toSorted()).toEqual(Array.from({ length: 20 }, (_, n) => `c${n} ${n}`).toSorted());
   expect(most).toBeLessThanOrEqual(3);
-  expect(run.stages[0]).toMatchObject({ status: 'completed', items: { total: 20, by_status: { completed: 20 } } });
+  const [each] = run.stages;
+  expect(each).toMatchObject({ status: 'completed', items: { total: 20, by_status: { completed: 20 } }, attempt: 1 });
+  expect(Date.parse(each.ended_at)).toBeGreaterThan(Date.parse(each.started_at));
   expect(statuses(run)['after']).toBe('completed');
 });
 
@@ -225,16 +227,19 @@ test('an item that fails fails the stage after all were tried, and a retry does 
   does['each'] = ({ input }) => {
     if (input.n === 3 && broken) throw new Failure('execution_error', 'no three');
   };
-  const stages = [act('each', { for_each: { items: [1, 2, 3, 4] } }, { n: '${item}' }), act('after')];
+  const retry = { max_attempts: 2, backoff_seconds: 0 };
+  const stages = [act('each', { for_each: { items: [1, 2, 3, 4] }, retry }, { n: '${item}' }), act('after')];
   const runId = await stand.execute(ana, pipeline(stages));
   const run = await stand.over(runId);
   expect(run.error.detail).toBe('Stage each: 1 of 4 items failed; item 2: no three');
   expect(run.stages[0].items).toMatchObject({ by_status: { completed: 3, failed: 1 }, failed: [{ item: 2 }] });
+  expect(run.stages[0]).toMatchObject({ attempt: 2, seconds: expect.any(Number) });
   broken = false;
   calls.length = 0;
   await stand.call(ana, 'runs.retry', { run_id: runId });
   const again = await stand.over(runId);
   expect(again).toMatchObject({ status: 'completed', attempt: 2, workflow_id: `run-${runId}~2` });
+  expect(again.stages[0]).toMatchObject({ attempt: 1, seconds: expect.any(Number) });
   expect(calls).toEqual(['each', 'after']);
 });
 
@@ -258,6 +263,27 @@ test('a long list goes over several runs of the workflow, each item once', async
   expect(await runs()).toBeGreaterThan(2);
   expect(calls.filter((name) => name !== 'each')).toEqual(['before', 'after']);
 });
+
+test('hundreds of items end, under histories that stay short', async () => {
+  const items = Array.from({ length: 400 }, (_, n) => n);
+  const each = act('each', { for_each: { items: 'parameters.items', concurrency: 16 } });
+  const run = await stand.over(await stand.execute(ana, pipeline([each]), { parameters: { items } }));
+  expect(run.stages[0]).toMatchObject({ status: 'completed', attempt: 1, items: { by_status: { completed: 400 } } });
+  expect(calls).toHaveLength(400);
+  const { temporal } = stand.deps;
+  const lengths: (number | undefined)[] = [];
+  // Visibility lags behind.
+  await vi.waitUntil(
+    async () => {
+      lengths.length = 0;
+      const query = `WorkflowId = '${run.workflow_id}'`;
+      for await (const { historyLength } of temporal.workflow.list({ query })) lengths.push(historyLength);
+      return lengths.length > 1;
+    },
+    { timeout: 10_000, interval: 100 },
+  );
+  for (const length of lengths) expect(length ?? 0).toBeLessThan(2_000);
+}, 60_000);
 
 test('retry goes on from what failed, with what is finished left alone', async () => {
   does['bad'] = fails('execution_error');
