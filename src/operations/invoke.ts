@@ -109,6 +109,7 @@ const RESOURCE_IDS = [
   'credential_id',
   'task_id',
   'approval_id',
+  'notification_id',
   'run_id',
   'pipeline_id',
   'agent_id',

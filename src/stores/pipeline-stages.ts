@@ -92,6 +92,16 @@ export async function insertItems(
   `.execute(trx);
 }
 
+/** As if the stage had never had any. */
+export async function removeItems(trx: Trx, runId: string, stage: number): Promise<void> {
+  await trx
+    .deleteFrom('pipeline_stages')
+    .where('run_id', '=', runId)
+    .where('stage', '=', stage)
+    .where('item', '>=', 0)
+    .execute();
+}
+
 type Place = Pick<StageRef, 'run_id' | 'stage' | 'item'>;
 
 /** Begins a try, unless the stage is over; resolves with whether it did. */

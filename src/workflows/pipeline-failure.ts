@@ -2,7 +2,7 @@
 import type { StageStatus } from '../schema/names.ts';
 import type { StagePlan } from '../schema/pipeline-flow.ts';
 import type { RunContext, StageEnd } from './pipeline-stage.ts';
-import { tries } from './pipeline-stage.ts';
+import { runStageToEnd } from './pipeline-stage.ts';
 import { pipelineRows } from './pipeline-steps.ts';
 
 const REASONS = {
@@ -31,17 +31,11 @@ export async function afterFailure(
   return { status: 'compensated', failsRun };
 }
 
-/** Runs to its end also while the run is paused or another stage fails: it undoes, it does nothing new. */
+/** Goes to its end also while the run is paused or another stage fails: it undoes, it does nothing new. */
 async function compensate(run: RunContext, plan: readonly StagePlan[], stage: number): Promise<boolean> {
   const of = plan[stage];
   if (!of) return false;
-  const planned = await pipelineRows.planStage({ ...run.ref, stage });
-  if (planned.action === 'skip') return true;
-  const what = { stage, item: -1, plan: of, way: planned.action === 'run' ? planned.way : ('builtin' as const) };
-  const ended =
-    planned.action === 'fail'
-      ? { end: 'failed' as const, error: planned.error, tries: 0 }
-      : await tries(run, what, 0, 'no way');
+  const ended = await runStageToEnd(run, stage, of, 0, 'no way');
   if (ended.end !== 'failed') return true;
   const { error, tries: count } = ended;
   await pipelineRows.settleStage({ ...run.ref, stage, item: -1, try: count, status: 'failed', reason: null, error });

@@ -1,5 +1,5 @@
 /** One stage of a run from its turn to its end: planned, approved, tried as often as it may, item by item where it has items. */
-import { condition, isCancellation } from '@temporalio/workflow';
+import { condition, isCancellation, patched } from '@temporalio/workflow';
 import type { PlannedStage, RunRef, StagePlan, StageWay } from '../schema/pipeline-flow.ts';
 import type { FailureRecord } from '../schema/tables.ts';
 import { failureOf } from './failure-of.ts';
@@ -30,29 +30,43 @@ const NEVER_AGAIN = [
   'conflict',
 ];
 
+/** Whether it stops for a pause, the failure of another stage, or a long history: a compensation does not. */
+export type Gives = 'way' | 'no way';
+
+/** Compensating stages once ran without asking and without their items: so go the runs that began then. */
+const COMPENSATION_AS_ANY = 'compensating stages ask and have items';
+
 /** `tried`: tries that an earlier run of the workflow made. */
-export async function runStageToEnd(run: RunContext, stage: number, plan: StagePlan, tried: number): Promise<StageEnd> {
+export async function runStageToEnd(
+  run: RunContext,
+  stage: number,
+  plan: StagePlan,
+  tried: number,
+  gives: Gives = 'way',
+): Promise<StageEnd> {
   const planned = await pipelineRows.planStage({ ...run.ref, stage });
   if (planned.action === 'skip') return { end: 'skipped' };
   if (planned.action === 'fail') return { end: 'failed', error: planned.error, tries: tried };
-  if (plan.approval) {
-    const answer = await approval(run, stage);
+  const asAny = () => gives === 'way' || patched(COMPENSATION_AS_ANY);
+  if (plan.approval && asAny()) {
+    const answer = await approval(run, stage, gives);
     if (answer !== 'approved') return answer;
   }
-  if (planned.items === null) return tries(run, { stage, item: -1, plan, way: planned.way }, tried);
-  return eachItem(run, stage, plan, planned, planned.items);
+  if (planned.items === null || !asAny()) return tries(run, { stage, item: -1, plan, way: planned.way }, tried, gives);
+  return eachItem(run, stage, plan, planned, planned.items, gives);
 }
 
 /** Waits for the decision or the deadline; both are settled in the row, so that only one of them counts. */
-async function approval({ ref, control }: RunContext, stage: number): Promise<'approved' | StageEnd> {
+async function approval({ ref, control }: RunContext, stage: number, gives: Gives): Promise<'approved' | StageEnd> {
   const asked = await pipelineRows.openApproval({ ...ref, stage });
   const { approval_id } = asked;
   let status: string = asked.status;
   if (status === 'pending') {
     const left = Math.max(1, asked.deadline - Date.now());
-    await condition(() => control.settled.has(approval_id) || control.yields(), left);
+    const yields = () => gives === 'way' && control.yields();
+    await condition(() => control.settled.has(approval_id) || yields(), left);
     const settled = control.settled.get(approval_id);
-    if (settled === undefined && control.yields()) return { end: 'yielded' };
+    if (settled === undefined && yields()) return { end: 'yielded' };
     const approve = asked.on_timeout === 'approve';
     const { workflow_id } = ref;
     status =
@@ -73,13 +87,8 @@ export interface Tried {
   way: StageWay;
 }
 
-/** Tries until it works or may not be tried any more, ever later. A compensation does not give way. */
-export async function tries(
-  { ref, control }: RunContext,
-  what: Tried,
-  tried: number,
-  gives: 'way' | 'no way' = 'way',
-): Promise<StageEnd> {
+/** Tries until it works or may not be tried any more, ever later. */
+async function tries({ ref, control }: RunContext, what: Tried, tried: number, gives: Gives): Promise<StageEnd> {
   const { stage, item, plan } = what;
   for (let count = tried + 1; ; count += 1) {
     // An item that has begun goes on to its end: how often it was tried is known to this run of the workflow only.
@@ -107,13 +116,14 @@ async function eachItem(
   plan: StagePlan,
   planned: Extract<PlannedStage, { action: 'run' }>,
   items: number,
+  gives: Gives,
 ): Promise<StageEnd> {
   const over = new Set(planned.over);
   const left = Array.from({ length: items }, (_, item) => item).filter((item) => !over.has(item));
   let yielded = false;
   const oneAfterAnother = async (): Promise<void> => {
     for (let item = left.shift(); item !== undefined; item = left.shift()) {
-      const ended = await tries(run, { stage, item, plan, way: planned.way }, 0);
+      const ended = await tries(run, { stage, item, plan, way: planned.way }, 0, gives);
       if (ended.end === 'yielded') yielded = true;
       if (ended.end !== 'failed') continue;
       const { error, tries: count } = ended;

@@ -68,6 +68,13 @@ export async function runPipelineScenarios(system: System, client: Client): Prom
   undone.stages.push(whoami('undo'));
   await over(await execute('runPipeline-failed', undone));
 
+  const asks = chain(broken('break', { on_failure: { compensate: 'undo' } }));
+  asks.stages.push(whoami('undo', { approval: true, for_each: { items: [1, 2] } }));
+  const asking = await execute('runPipeline-asked', asks);
+  const { approvals: wanted } = await waits(asking);
+  await ask('POST', `/api/v1/approvals/${wanted[0].approval_id}/decide`, { decision: 'approve' });
+  await over(asking);
+
   await over(
     await execute('runPipeline-retried', chain(broken('break', { retry: { max_attempts: 2, backoff_seconds: 0.1 } }))),
   );
@@ -94,7 +101,7 @@ export async function runPipelineScenarios(system: System, client: Client): Prom
   // The same run under a workflow that continues as new early; recorded is the part that did.
   const items = whoami('each', { for_each: { items: [1, 2, 3, 4, 5], concurrency: 1 } });
   const long = await execute('runPipeline-continued', chain(whoami('asks', { approval: true }), items));
-  const { approvals: asks, pipeline_id, owner, workflow_id } = await waits(long);
+  const { approvals: last, pipeline_id, owner, workflow_id } = await waits(long);
   const args: [RunPipelineInput] = [{ run_id: long, pipeline_id, owner, attempt: 1, history_limit: FEW_EVENTS }];
   const handle = await client.workflow.start(WORKFLOWS.runPipeline, {
     workflowId: workflow_id,
@@ -104,7 +111,7 @@ export async function runPipelineScenarios(system: System, client: Client): Prom
     workflowIdConflictPolicy: 'TERMINATE_EXISTING',
   });
   Object.assign(recorded.at(-1) ?? {}, { runId: handle.firstExecutionRunId });
-  await ask('POST', `/api/v1/approvals/${asks[0].approval_id}/decide`, { decision: 'approve' });
+  await ask('POST', `/api/v1/approvals/${last[0].approval_id}/decide`, { decision: 'approve' });
   await over(long);
 
   const { agent_id, token } = await ask('POST', '/api/v1/agents/register', {

@@ -1,6 +1,7 @@
 /**
- * Records the histories that `replay.test.ts` replays: `npm run record -- [group…]`. Only for new workflows or
- * `patched()` ones: name the group that is new, and no other history changes.
+ * Records the histories that `replay.test.ts` replays: `npm run record -- [group or history…]`. Only for new workflows or
+ * `patched()` ones: name what is new, and no other history changes. `runPipeline-unasked` was recorded before compensating
+ * stages asked for approvals, and cannot be again.
  */
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -15,14 +16,18 @@ const PAYLOAD_KEY = '00'.repeat(32);
 const FOLDER = fileURLToPath(new URL('./histories/', import.meta.url));
 
 const GROUPS = { house: runScenarios, tasks: runTaskScenarios, pipelines: runPipelineScenarios };
-const wanted = process.argv.slice(2);
+const named = process.argv.slice(2);
+const isGroup = (name: string) => Object.hasOwn(GROUPS, name);
+const groups = named.filter(isGroup);
+const histories = named.filter((name) => !isGroup(name));
 
 const system = await startSystem({ PAYLOAD_KEY, INGEST_BATCH_RECORDS: '400', EGRESS_ALLOW: 'localhost' });
 try {
   const { client, close } = await connect(system, PAYLOAD_KEY);
   for (const [group, run] of Object.entries(GROUPS)) {
-    if (wanted.length > 0 && !wanted.includes(group)) continue;
+    if (groups.length > 0 && !groups.includes(group)) continue;
     for (const { name, workflowId, runId } of await run(system, client)) {
+      if (histories.length > 0 && !histories.includes(name)) continue;
       const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
       // Readable in review: what was sealed on the wire is opened here.
       const opened = await openPayloads(history);

@@ -88,6 +88,12 @@ export const PIPELINES: Requirement[] = [
       'on_failure skip takes out what depends on it, and only that',
       'a compensating stage runs when its stage failed, and only then',
       'a compensating stage that fails itself leaves its stage failed',
+      'a compensating stage asks for its approval, with the run failing or paused, and does nothing before',
+      'a compensating stage does all its items, on every attempt of the run',
+    ),
+    t(
+      'integration/time/pipelines',
+      'a compensating stage that nobody approves is not run, whatever else fails meanwhile',
     ),
   ),
   need(

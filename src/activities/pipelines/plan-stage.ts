@@ -7,7 +7,15 @@ import { fits } from '../../stores/agents.ts';
 import type { Trx } from '../../stores/database.ts';
 import { tellProgress } from '../../stores/pipeline-progress.ts';
 import { lockRun } from '../../stores/pipeline-runs.ts';
-import { insertItems, itemsOf, NOT_NEEDED, OVER, resetStages, setStage } from '../../stores/pipeline-stages.ts';
+import {
+  insertItems,
+  itemsOf,
+  NOT_NEEDED,
+  OVER,
+  removeItems,
+  resetStages,
+  setStage,
+} from '../../stores/pipeline-stages.ts';
 import { conditionHolds, itemsOfStage, type PipelineDeps, type RunData, readRun, stageOf } from './run-data.ts';
 
 export async function planStage(deps: PipelineDeps, input: RunRef & { stage: number }): Promise<PlannedStage> {
@@ -15,8 +23,11 @@ export async function planStage(deps: PipelineDeps, input: RunRef & { stage: num
     const run = await lockRun(trx, input);
     const place = { run_id: input.run_id, stage: input.stage, item: -1 };
     const data = await readRun(trx, input.run_id);
-    // A compensating stage is over from the start, until it is needed.
-    if (data.rows[input.stage]?.reason === NOT_NEEDED) await resetStages(trx, input.run_id, [input.stage]);
+    // A compensating stage is over from the start, until it is needed: then all of it is done, whatever an earlier attempt did.
+    if (data.rows[input.stage]?.reason === NOT_NEEDED) {
+      await removeItems(trx, input.run_id, input.stage);
+      await resetStages(trx, input.run_id, [input.stage]);
+    }
     try {
       if (!(await conditionHolds(deps, data, input.stage))) {
         const reason = 'its condition does not hold';

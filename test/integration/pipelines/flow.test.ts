@@ -177,6 +177,56 @@ test('a compensating stage that fails itself leaves its stage failed', async () 
   expect(statuses(run)).toEqual({ pay: 'failed', refund: 'failed' });
 });
 
+test('a compensating stage asks for its approval, with the run failing or paused, and does nothing before', async () => {
+  does['pay'] = fails('execution_error', 'no money');
+  const stages = [
+    act('pay', { on_failure: { compensate: 'refund' } }),
+    act('refund', { approval: { message: 'give it back?', deadline_seconds: 3600 } }),
+  ];
+  const decided = async (decision: string): Promise<any> => {
+    calls.length = 0;
+    const runId = await stand.execute(ana, pipeline(stages, []));
+    const waiting = await stand.until(runId, (run) => run.approvals.length === 1);
+    expect(statuses(waiting)).toEqual({ pay: 'failed', refund: 'waiting' });
+    expect(waiting.approvals[0]).toMatchObject({ message: 'give it back?', stage: 1 });
+    await stand.call(ana, 'runs.pause', { run_id: runId });
+    expect(calls).toEqual(['pay']);
+    const { approval_id } = waiting.approvals[0];
+    await stand.call(ana, 'approvals.decide', { approval_id, decision });
+    return stand.over(runId);
+  };
+  const given = await decided('approve');
+  expect(statuses(given)).toEqual({ pay: 'compensated', refund: 'completed' });
+  expect(calls).toEqual(['pay', 'refund']);
+  const kept = await decided('reject');
+  expect(statuses(kept)).toEqual({ pay: 'failed', refund: 'failed' });
+  expect(kept.stages[1].error).toMatchObject({ code: 'approval_rejected' });
+  expect(calls).toEqual(['pay']);
+});
+
+test('a compensating stage does all its items, on every attempt of the run', async () => {
+  does['pay'] = fails('execution_error', 'no money');
+  const seen: string[] = [];
+  does['refund'] = ({ input }) => {
+    seen.push(input.what);
+    if (input.what === 'b' && seen.length < 4) throw new Failure('execution_error', 'not yet');
+  };
+  const stages = [
+    act('pay', { on_failure: { compensate: 'refund' } }),
+    act('refund', { for_each: { items: ['a', 'b'], concurrency: 1 } }, { what: '${item}' }),
+  ];
+  const runId = await stand.execute(ana, pipeline(stages, []));
+  const run = await stand.over(runId);
+  expect(statuses(run)).toEqual({ pay: 'failed', refund: 'failed' });
+  expect(run.stages[1].items).toMatchObject({ total: 2, by_status: { completed: 1, failed: 1 } });
+  await stand.call(ana, 'runs.retry', { run_id: runId });
+  const again = await stand.over(runId);
+  expect(statuses(again)).toEqual({ pay: 'compensated', refund: 'completed' });
+  expect(again.stages[1].items).toMatchObject({ total: 2, by_status: { completed: 2 } });
+  // What was given back on the first attempt was for the first payment.
+  expect(seen).toEqual(['a', 'b', 'a', 'b']);
+});
+
 test('a stage is tried again as often as it may, and attempts are counted', async () => {
   let tries = 0;
   does['shaky'] = () => {

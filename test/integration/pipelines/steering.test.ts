@@ -199,6 +199,27 @@ test('an operation runs with what the caller may do, and is audited as theirs', 
   ]);
 });
 
+test('a refusal is audited with what it was about', async () => {
+  const id = randomUUID();
+  const eve = caller('developer', { id: 'eve' });
+  for (const [name, field] of [
+    ['notifications.replay', 'notification_id'],
+    ['approvals.decide', 'approval_id'],
+    ['runs.retry', 'run_id'],
+  ] as const) {
+    const decision = field === 'approval_id' ? { decision: 'approve' } : {};
+    await expect(stand.call(eve, name, { [field]: id, ...decision })).rejects.toMatchObject({ code: 'not_found' });
+    const audit = await stand.deps.db
+      .selectFrom('audit_log')
+      .select(['resource', 'outcome'])
+      .where('operation', '=', name)
+      .where('principal_id', '=', 'eve')
+      .where('resource', 'like', `%${id}`)
+      .execute();
+    expect(audit).toEqual([{ resource: `${field.slice(0, -3)}:${id}`, outcome: 'not_found' }]);
+  }
+});
+
 test('a rate limit that is used up puts a stage off, and does not fail it', async () => {
   let refused = 0;
   does['busy'] = () => {

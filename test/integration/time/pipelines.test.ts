@@ -77,6 +77,32 @@ describe.skipIf(!(await hasServer('temporal-test-server')))('runs of pipelines',
     expect(stage.callsOf('runStage')).toHaveLength(1);
   });
 
+  test('a compensating stage that nobody approves is not run, whatever else fails meanwhile', async () => {
+    stage.play({
+      ...waiting(7 * 86_400, 'reject'),
+      openRun: () => {
+        const { plan, states } = opened(
+          { on_failure: 'compensate', compensate: 1 },
+          { name: 'undo', compensates: true, approval: true },
+        );
+        return { plan, states: [states[0], { status: 'skipped', attempt: 0, error: null }] };
+      },
+      runStage: () => {
+        throw failing('sql_denied');
+      },
+    });
+    const before = await stage.env.currentTimeMs();
+    expect(await failure()).toMatchObject({ type: 'sql_denied' });
+    expect(stage.callsOf('runStage').map(({ input }) => input.stage)).toEqual([0]);
+    const [settled] = stage.callsOf('settleApproval');
+    expect(((settled?.at ?? 0) - before) / 1000).toBeGreaterThanOrEqual(7 * 86_400 - 5);
+    expect(stage.callsOf('settleStage').at(-1)?.input).toMatchObject({
+      stage: 1,
+      status: 'failed',
+      error: { code: 'approval_expired' },
+    });
+  });
+
   test('a decision at the last moment counts, and is asked for once', async () => {
     stage.play({
       ...waiting(60, 'reject'),
