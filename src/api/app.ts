@@ -6,6 +6,7 @@ import type { Principal } from '../schema/principal.ts';
 import { toFailure } from '../schema/unknown-error.ts';
 import type { EventHub } from '../services/event-hub.ts';
 import { createHealth } from '../services/health.ts';
+import { type Connections, createConnections } from '../services/limits/connections.ts';
 import { type Access, createAccess } from './access.ts';
 import { authentication, createGate } from './authentication.ts';
 import { type ApiContext, type ApiEnv, peerAddress } from './context.ts';
@@ -52,6 +53,8 @@ export interface ApiOptions {
   failedAuthPerMinute?: number;
   /** Shared with the WebSockets beside this door; its own unless given. */
   access?: Access;
+  /** The same. */
+  connections?: Connections;
 }
 
 export function createApi(options: ApiOptions): Hono<ApiEnv> {
@@ -80,6 +83,7 @@ export function createApi(options: ApiOptions): Hono<ApiEnv> {
     mountEvents(app, {
       hub,
       metrics: deps.metrics,
+      connections: options.connections ?? createConnections(deps),
       holds: gate.holds,
       draining: options.draining ?? new AbortController().signal,
       ...(options.slowReaderMs === undefined ? {} : { slowReaderMs: options.slowReaderMs }),

@@ -9,6 +9,7 @@ import { EventSeq, LiveFilters } from '../schema/live.ts';
 import { EVENT_NAMES } from '../schema/names.ts';
 import type { EventHub, Subscription } from '../services/event-hub.ts';
 import { toEventFilter, visibleTo } from '../services/events/view.ts';
+import type { Connections, Place } from '../services/limits/connections.ts';
 import { parsePosition } from '../stores/event-position.ts';
 import type { LoggedEvent } from '../stores/events.ts';
 import type { ApiContext, ApiEnv } from './context.ts';
@@ -38,6 +39,7 @@ export const EventsQuery = z.object({
 export interface EventStreamOptions {
   hub: EventHub;
   metrics: Metrics;
+  connections: Connections;
   /** Aborts when the server drains: streams end, clients come back to the next process. */
   draining: AbortSignal;
   /** Whether the credential that a stream was opened with still holds. */
@@ -48,7 +50,7 @@ export interface EventStreamOptions {
 }
 
 export function mountEvents(app: Hono<ApiEnv>, options: EventStreamOptions): void {
-  app.get(EVENTS_PATH, (c) => {
+  app.get(EVENTS_PATH, async (c) => {
     c.set('operation', 'events.stream');
     const principal = c.get('principal');
     if (!mayDo(principal, 'files:read')) {
@@ -63,7 +65,8 @@ export function mountEvents(app: Hono<ApiEnv>, options: EventStreamOptions): voi
       after,
       wanted: [toEventFilter(filters)],
     };
-    return new Response(stream(options, subscription, c), {
+    const place = await options.connections.take(principal.id);
+    return new Response(stream(options, subscription, c, place), {
       headers: {
         'content-type': 'text/event-stream; charset=utf-8',
         'cache-control': 'no-store, no-transform',
@@ -73,7 +76,12 @@ export function mountEvents(app: Hono<ApiEnv>, options: EventStreamOptions): voi
   });
 }
 
-function stream(options: EventStreamOptions, subscription: Subscription, c: ApiContext): ReadableStream<Uint8Array> {
+function stream(
+  options: EventStreamOptions,
+  subscription: Subscription,
+  c: ApiContext,
+  place: Place,
+): ReadableStream<Uint8Array> {
   const { hub, metrics, draining } = options;
   const stop = new AbortController();
   const ended = new AbortController();
@@ -131,6 +139,7 @@ function stream(options: EventStreamOptions, subscription: Subscription, c: ApiC
       clearInterval(heartbeat);
       clearInterval(recheck);
       metrics.activeStreams.dec();
+      place.release();
     }
   }
 

@@ -12,6 +12,7 @@ import { checkTls, readServerTls } from '../schema/tls.ts';
 import { resealSecrets } from '../services/access/reseal.ts';
 import { ensureAdminKey } from '../services/admin-key.ts';
 import { createEventHub } from '../services/event-hub.ts';
+import { createConnections } from '../services/limits/connections.ts';
 import { contextChanges, houseResources } from '../services/resources.ts';
 import { workflowTasks } from '../services/workflow-tasks.ts';
 import { migrate } from '../stores/migrate.ts';
@@ -57,8 +58,10 @@ const mcp = createMcpDoor({
   bodySeconds: config.BODY_TIMEOUT,
 });
 const access = createAccess(deps);
-const app = createApi({ deps, operations, hub, mcp, access, draining: draining.signal, version: manifest.version });
-const live = createLiveSockets({ deps, hub, access, draining: draining.signal });
+const connections = createConnections(deps);
+const doors = { deps, hub, access, connections, draining: draining.signal };
+const app = createApi({ ...doors, operations, mcp, version: manifest.version });
+const live = createLiveSockets(doors);
 const server = await listen(app, { port: config.SERVER_PORT, hostname: config.HOST, tls }, live.upgrade).catch(
   (error: NodeJS.ErrnoException) => {
     if (error.code === 'EADDRINUSE') process.stderr.write(`SERVER_PORT ${config.SERVER_PORT} is taken\n`);
@@ -75,6 +78,7 @@ function end(): Promise<void> {
     certificate?.stop();
     await mcp.close();
     await server.drain(GRACE_MS);
+    await connections.close();
     await hub.close();
     await deps.close();
     await tracing?.close();

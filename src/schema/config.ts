@@ -132,8 +132,10 @@ const ENVIRONMENT = z.object({
   RATE_LIMIT_WRITE: integer(1200, 0, 10_000_000).describe('requests a minute that one caller may change things with'),
   RATE_LIMIT_SEARCH: integer(600, 0, 10_000_000).describe('searches a minute of one caller'),
   RATE_LIMIT_AGENT: integer(6000, 0, 10_000_000).describe('heartbeats, claims and callbacks a minute of one agent'),
-  WS_MAX_CONNECTIONS: integer(2000, 1, 100_000).describe('open WebSockets in one process'),
-  WS_MAX_PER_CALLER: integer(50, 1, 100_000).describe('open WebSockets of one caller in one process'),
+  WS_MAX_CONNECTIONS: integer(2000, 1, 100_000).describe('open WebSockets and event streams, over all processes'),
+  WS_MAX_PER_CALLER: integer(50, 1, 100_000).describe(
+    'open WebSockets and event streams of one caller, over all processes',
+  ),
   JWT_ISSUER: url(['http:', 'https:']).describe('issuer whose tokens are accepted besides our own'),
   JWT_AUDIENCE: z
     .string()

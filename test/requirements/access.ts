@@ -53,12 +53,19 @@ export const LIVE: Requirement[] = [
   ),
   need(
     'p6.8',
-    'Dead peers are found, and connections are limited per caller and in all',
+    'Dead peers are found, and sockets and streams are limited per caller and in all, over all processes',
     t(
       'integration/live/limits',
       'find peers that are gone and leave those that answer',
       'are limited per caller',
       'are limited in all: 503 at the upgrade',
+    ),
+    t(
+      'integration/limits/connections',
+      'sockets and streams of a caller share its limit through two servers',
+      'all of them are limited together: 503 for a socket and for a stream',
+      'is exact when three processes take at once',
+      'what a dead process held is free when its lease is over',
     ),
   ),
   need('p6.9', 'A thousand sockets hear one event', t('integration/live/limits', 'all hear the one event')),

@@ -26,8 +26,8 @@ export interface ConnectionOptions {
   deps: Pick<Deps, 'log' | 'metrics'>;
   limits: LiveLimits;
   signIn: SignIn;
-  /** Called when a caller is known; false when it has too many sockets already. */
-  admit(connection: Connection, principal: Principal): boolean;
+  /** Called when a caller is known. Throws Failure('too_many_requests') when it has too many connections already. */
+  admit(connection: Connection, principal: Principal): Promise<void>;
 }
 
 export interface Connection {
@@ -99,8 +99,13 @@ export function openConnection(options: ConnectionOptions): Connection {
     principal = known;
     credential = given;
     clearTimeout(patience);
-    if (isFirst && !options.admit(connection, known)) {
-      return close(CLOSE_CODES.tooMany, 'too many connections of this caller');
+    if (isFirst) {
+      try {
+        await options.admit(connection, known);
+      } catch (error) {
+        return refuse(given, toFailure(error));
+      }
+      if (isOver()) return;
     }
     stream.see(known);
     if (!isFirst) return ready(stream.position);

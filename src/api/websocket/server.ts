@@ -9,6 +9,7 @@ import { CLOSE_CODES } from '../../schema/live.ts';
 import type { Principal } from '../../schema/principal.ts';
 import { toFailure } from '../../schema/unknown-error.ts';
 import type { EventHub } from '../../services/event-hub.ts';
+import { type Connections, createConnections, type Place } from '../../services/limits/connections.ts';
 import type { Access } from '../access.ts';
 import { type Connection, openConnection } from './connection.ts';
 import { createRecheck } from './recheck.ts';
@@ -20,6 +21,8 @@ export interface LiveSocketsOptions {
   deps: Pick<Deps, 'db' | 'config' | 'limits' | 'log' | 'metrics'>;
   hub: EventHub;
   access: Access;
+  /** Shared with the event streams beside this door; its own unless given. */
+  connections?: Connections;
   /** Aborts when the server drains: every socket is closed with 1001, and no more are opened. */
   draining: AbortSignal;
   limits?: Partial<LiveLimits>;
@@ -45,7 +48,9 @@ export function createLiveSockets(options: LiveSocketsOptions): LiveSockets {
   const open = new Set<Connection>();
   /** In the order they came. */
   const anonymous = new Set<Connection>();
-  const perCaller = new Map<string, number>();
+  /** Let in, but not WebSockets yet. */
+  let opening = 0;
+  const connections = options.connections ?? createConnections(deps);
   const mostAnonymous = Math.max(1, Math.floor(config.WS_MAX_CONNECTIONS * ANONYMOUS_SHARE));
   // A variable of its own, because the types do not know `closeTimeout` yet.
   const protocol = {
@@ -59,35 +64,33 @@ export function createLiveSockets(options: LiveSocketsOptions): LiveSockets {
   const recheck = createRecheck({ authenticator: access.authenticator, log, open, everyMs: limits.recheckMs });
   let heartbeat: NodeJS.Timeout | undefined;
 
-  /** Throws Failure('unavailable') when there is no room for another. */
+  /** Throws Failure('unavailable') when there is no room for another that is not signed in. */
   function makeRoom(): void {
-    const full = new Failure('unavailable', 'No room for another connection', { retryAfterSeconds: RETRY_SECONDS });
-    if (draining.aborted || open.size >= config.WS_MAX_CONNECTIONS) throw full;
-    if (anonymous.size < mostAnonymous) return;
+    if (draining.aborted) throw full();
+    if (anonymous.size + opening < mostAnonymous) return;
     const [oldest] = anonymous;
-    if (!oldest || Date.now() - oldest.since < ANONYMOUS_GRACE_MS) throw full;
+    if (!oldest || Date.now() - oldest.since < ANONYMOUS_GRACE_MS) throw full();
     anonymous.delete(oldest);
     oldest.close(CLOSE_CODES.unauthenticated, 'made way for others');
   }
 
-  function accept(ws: WebSocket, socket: Duplex, request: IncomingMessage, session: string | undefined): void {
-    let caller: string | null = null;
+  function accept(
+    ws: WebSocket,
+    socket: Duplex,
+    from: { address: string | null; session: string | undefined; place: Place },
+  ): void {
+    const { place, ...who } = from;
     const connection = openConnection({
       ws,
       socket,
-      address: addressOf(request.socket),
-      session,
+      ...who,
       hub,
       deps,
       limits,
       signIn,
-      admit(admitted, principal: Principal) {
-        const count = perCaller.get(principal.id) ?? 0;
-        if (count >= config.WS_MAX_PER_CALLER) return false;
-        caller = principal.id;
-        perCaller.set(caller, count + 1);
+      async admit(admitted, principal: Principal) {
+        await place.nameCaller(principal.id);
         anonymous.delete(admitted);
-        return true;
       },
     });
     open.add(connection);
@@ -99,11 +102,7 @@ export function createLiveSockets(options: LiveSocketsOptions): LiveSockets {
       anonymous.delete(connection);
       metrics.openSockets.dec();
       metrics.socketCloses.inc({ code: closeLabel(connection.closedWith ?? code) });
-      if (caller !== null) {
-        const left = (perCaller.get(caller) ?? 1) - 1;
-        if (left > 0) perCaller.set(caller, left);
-        else perCaller.delete(caller);
-      }
+      place.release();
       watch();
     });
   }
@@ -126,19 +125,40 @@ export function createLiveSockets(options: LiveSocketsOptions): LiveSockets {
     for (const connection of open) connection.close(CLOSE_CODES.goingAway, 'the server is going away');
   });
 
+  /** Throws Failure when it must stay HTTP. */
+  async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const { session } = rule.check(request);
+    makeRoom();
+    opening += 1;
+    try {
+      const place = await connections.take(null);
+      let isOpen = false;
+      try {
+        if (draining.aborted) throw full();
+        wss.handleUpgrade(request, socket, head, (ws) => {
+          isOpen = true;
+          accept(ws, socket, { address: addressOf(request.socket), session, place });
+        });
+      } finally {
+        // It left meanwhile, or does not speak the protocol and was told.
+        if (!isOpen) place.release();
+      }
+    } finally {
+      opening -= 1;
+    }
+  }
+
   return {
     upgrade(request, socket, head) {
       // Until `ws` has it, and for those it never gets.
       socket.on('error', () => {});
-      try {
-        const { session } = rule.check(request);
-        makeRoom();
-        wss.handleUpgrade(request, socket, head, (ws) => accept(ws, socket, request, session));
-      } catch (error) {
-        refuseUpgrade(socket, toFailure(error));
-      }
+      upgrade(request, socket, head).catch((error) => refuseUpgrade(socket, toFailure(error)));
     },
   };
+}
+
+function full(): Failure {
+  return new Failure('unavailable', 'No room for another connection', { retryAfterSeconds: RETRY_SECONDS });
 }
 
 /** Codes of the protocol and ours by number; a peer may send any, and a label must not grow with that. */

@@ -1,6 +1,6 @@
 /** How many sockets there may be, how slow and how silent, and what happens to them at the end. */
 import { connect as connectTcp, type Socket } from 'node:net';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { makeKey, openStand, type Stand } from '../api/stand.ts';
 import {
   type Client,
@@ -21,10 +21,9 @@ beforeAll(async () => {
   stand = await openStand();
   admin = (await makeKey(stand.deps, 'admin')).key;
 });
-afterAll(async () => {
-  await Promise.all(running.map((server) => server.close()));
-  await stand.close();
-});
+// Connections are counted over all servers of one database.
+afterEach(() => Promise.all(running.splice(0).map((server) => server.close())));
+afterAll(() => stand.close());
 
 async function serve(options: LiveServerOptions): Promise<LiveServer> {
   const server = await startServer(stand, options);

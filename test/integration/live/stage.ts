@@ -11,6 +11,7 @@ import { createMetrics, type Metrics } from '../../../src/metrics.ts';
 import type { EventName } from '../../../src/schema/names.ts';
 import { createEventHub, type EventHub } from '../../../src/services/event-hub.ts';
 import type { RingLimits } from '../../../src/services/events/ring.ts';
+import { createConnections } from '../../../src/services/limits/connections.ts';
 import type { Db, Trx } from '../../../src/stores/database.ts';
 import { appendEvents } from '../../../src/stores/events.ts';
 import { JWT_SECRET, type Stand } from '../api/stand.ts';
@@ -42,8 +43,10 @@ export async function startServer(stand: Stand, options: LiveServerOptions = {})
     ...(options.warm === undefined ? {} : { warm: options.warm }),
   });
   const access = createAccess(deps, options.failedPerMinute);
-  const app = createApi({ deps, operations: [], hub, access, draining: draining.signal });
-  const live = createLiveSockets({ deps, hub, access, draining: draining.signal, limits: options.limits ?? {} });
+  const connections = createConnections(deps);
+  const doors = { deps, hub, access, connections, draining: draining.signal };
+  const app = createApi({ ...doors, operations: [] });
+  const live = createLiveSockets({ ...doors, limits: options.limits ?? {} });
   const server = await listen(app, { port: 0, hostname: '127.0.0.1' }, live.upgrade);
   return {
     port: server.port,
@@ -53,6 +56,7 @@ export async function startServer(stand: Stand, options: LiveServerOptions = {})
     async close() {
       draining.abort();
       await server.drain(2_000);
+      await connections.close();
       await hub.close();
     },
   };
@@ -166,6 +170,7 @@ export interface EventOptions {
   name?: EventName;
   owner?: string;
   resource?: string | null;
+  shared?: boolean;
   data?: Record<string, string | number>;
 }
 
@@ -181,6 +186,7 @@ export async function write(db: Db | Trx, count: number, options: EventOptions =
       owner: options.owner ?? 'ada',
       resource: options.resource ?? null,
       workflow_id: null,
+      shared: options.shared ?? false,
       data: { ...options.data, mark },
       key: `${mark}/${randomUUID()}`,
     })),
