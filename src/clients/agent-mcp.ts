@@ -9,7 +9,7 @@ import {
 } from '@modelcontextprotocol/client';
 import { Failure } from '../schema/failures.ts';
 import type { Json, JsonObject } from '../schema/json.ts';
-import { sayable, unreachable } from './agent-calls.ts';
+import { refused, sayable, unreachable } from './agent-calls.ts';
 import type { Egress } from './egress.ts';
 
 /** Most bytes that one exchange may bring: a result, and the progress on the way to it. */
@@ -32,7 +32,8 @@ export interface ToolCallOptions {
 
 /**
  * The result is the tool's structured content, or `{content}`. Throws Failure: `agent_unreachable` when the server
- * cannot be reached or is too slow, `agent_failed` when the tool or the protocol says no, `egress_denied`.
+ * cannot be reached, hangs up, is too slow or says "not now" (see `postTask`); `agent_failed` when the tool or the
+ * protocol says no, and when what it answers is no MCP; `egress_denied`.
  */
 export async function callTool(
   egress: Egress,
@@ -45,11 +46,20 @@ export async function callTool(
   const signal = options.signal ? AbortSignal.any([timeout, options.signal]) : timeout;
   // What ends the call must not end the farewell.
   let within = signal;
-  let unproven = false;
+  const heard: Heard = { status: null, retryAfter: undefined, cut: false };
   const transport = new StreamableHTTPClientTransport(new URL(target.url), {
     fetch: async (url, init) => {
-      const response = await guardedFetch(egress, within, options.timeoutMs)(url, init);
-      unproven ||= response.status === 401;
+      // Only what is posted is a question of ours; the stream that is opened besides may be refused.
+      const asked = init?.method === 'POST';
+      if (asked) Object.assign(heard, { status: null, cut: false });
+      const onCut = () => {
+        if (asked) heard.cut = true;
+      };
+      const response = await guardedFetch(egress, within, options.timeoutMs, onCut)(url, init);
+      if (asked) {
+        heard.status = response.status;
+        heard.retryAfter = response.headers.get('retry-after') ?? undefined;
+      }
       return response;
     },
     requestInit: { headers: target.headers },
@@ -84,12 +94,19 @@ export async function callTool(
     return { content: result.content ?? [] };
   } catch (error) {
     if (options.signal?.aborted) throw options.signal.reason;
-    if (unproven) throw new Failure('agent_failed', `${host} answered 401`, { cause: { status: 401 } });
-    throw explain(error, host, timeout);
+    throw explain(error, host, timeout, heard);
   } finally {
     within = AbortSignal.timeout(GOODBYE_MS);
     await sayGoodbye(client, transport);
   }
+}
+
+/** What came back for the last question. */
+interface Heard {
+  status: number | null;
+  retryAfter: string | undefined;
+  /** The connection broke in the middle of the answer. */
+  cut: boolean;
 }
 
 function shareOf(progress: number, total: number | undefined): number | null {
@@ -103,7 +120,7 @@ async function sayGoodbye(client: Client, transport: StreamableHTTPClientTranspo
 }
 
 /** `fetch` as the SDK wants it, through the guard; bodies come as they are read, bounded in size and time. */
-function guardedFetch(egress: Egress, within: AbortSignal, timeoutMs: number): FetchLike {
+function guardedFetch(egress: Egress, within: AbortSignal, timeoutMs: number, onCut: () => void): FetchLike {
   return async (url, init = {}) => {
     const own = init.signal ? AbortSignal.any([within, init.signal]) : within;
     const { body, status, headers } = await egress.stream(String(url), {
@@ -118,17 +135,22 @@ function guardedFetch(egress: Egress, within: AbortSignal, timeoutMs: number): F
     });
     const empty = status === 204 || status === 205 || status === 304;
     if (empty) for await (const _ of body);
-    return new Response(empty ? null : streamOf(body), { status, headers });
+    return new Response(empty ? null : streamOf(body, onCut), { status, headers });
   };
 }
 
-function streamOf(body: AsyncIterable<Buffer>): ReadableStream<Uint8Array> {
+function streamOf(body: AsyncIterable<Buffer>, onCut: () => void): ReadableStream<Uint8Array> {
   const chunks = body[Symbol.asyncIterator]();
   return new ReadableStream({
     async pull(controller) {
-      const { done, value } = await chunks.next();
-      if (done) controller.close();
-      else controller.enqueue(value);
+      try {
+        const { done, value } = await chunks.next();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      } catch (error) {
+        onCut();
+        throw error;
+      }
     },
     async cancel() {
       await chunks.return?.();
@@ -140,7 +162,8 @@ async function bytesOf(body: NonNullable<RequestInit['body']>): Promise<Uint8Arr
   return new Uint8Array(await new Response(body).arrayBuffer());
 }
 
-function explain(error: unknown, host: string, timeout: AbortSignal): Failure {
+function explain(error: unknown, host: string, timeout: AbortSignal, heard: Heard): Failure {
+  if (heard.status === 401) return refused(heard.status, heard.retryAfter, host);
   for (let at: unknown = error; at instanceof Error; at = at.cause) {
     if (at instanceof Failure) return unreachable(at) as Failure;
   }
@@ -148,7 +171,9 @@ function explain(error: unknown, host: string, timeout: AbortSignal): Failure {
   if (late) return new Failure('agent_unreachable', `${host} took too long`, { cause: error });
   const said = sayable(error instanceof Error ? error.message : String(error));
   if (error instanceof ProtocolError) return new Failure('agent_failed', `${host}: ${said}`, { cause: error });
-  return new Failure('agent_unreachable', `${host} does not speak MCP as expected: ${said}`, { cause: error });
+  if (heard.status !== null && heard.status >= 400) return refused(heard.status, heard.retryAfter, host);
+  const code = heard.cut || heard.status === null ? 'agent_unreachable' : 'agent_failed';
+  return new Failure(code, `${host} does not speak MCP as expected: ${said}`, { cause: error });
 }
 
 function textOf(content: Json | undefined): string {

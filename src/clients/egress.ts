@@ -59,7 +59,8 @@ export interface Egress {
  * Every address is checked in the very lookup whose answer is connected to, so a name cannot answer twice differently.
  * Redirects are followed within the same host only, and with credentials to the same port, five at most, each checked
  * anew. Throws Failure('egress_denied')
- * or Failure('fetch_failed'), which name the host and the reason and never repeat what the other side said.
+ * or Failure('fetch_failed'), which name the host and the reason and never repeat what the other side said; the cause
+ * of one that was answered, in a way that is of no use, is `{status}`.
  */
 export function createEgress(options: EgressOptions): Egress {
   const rules = egressRules(options.allow);
@@ -99,7 +100,7 @@ export function createEgress(options: EgressOptions): Egress {
         return { status: raw.statusCode, headers: flatten(raw.headers), url: target.href, raw };
       }
       raw.body.destroy();
-      target = redirected(target, String(location), call, redirects);
+      target = redirected(target, { status: raw.statusCode, location: String(location) }, call, redirects);
     }
   }
 
@@ -109,7 +110,7 @@ export function createEgress(options: EgressOptions): Egress {
       let seen = 0;
       for await (const chunk of raw.body as AsyncIterable<Buffer>) {
         seen += chunk.length;
-        if (seen > limit) throw new Failure('fetch_failed', `${host} sends more than ${limit} bytes`);
+        if (seen > limit) throw answered(raw.statusCode, `${host} sends more than ${limit} bytes`);
         yield chunk;
       }
     } catch (error) {
@@ -129,7 +130,7 @@ export function createEgress(options: EgressOptions): Egress {
     const announced = Number(head.headers['content-length']);
     if (!(announced > maxBytes)) return;
     raw.body.destroy();
-    throw new Failure('fetch_failed', `${new URL(head.url).host} announces ${announced} bytes, more than ${maxBytes}`);
+    throw answered(head.status, `${new URL(head.url).host} announces ${announced} bytes, more than ${maxBytes}`);
   }
 
   return {
@@ -147,7 +148,7 @@ export function createEgress(options: EgressOptions): Egress {
       const { raw, ...head } = await open(url, { httpsOnly: true, ...call }, signal);
       if (!call.anyStatus && (head.status < 200 || head.status > 299)) {
         raw.body.destroy();
-        throw new Failure('fetch_failed', `${new URL(head.url).host} answered ${head.status}`);
+        throw answered(head.status, `${new URL(head.url).host} answered ${head.status}`);
       }
       checkLength(head, maxBytes, raw);
       return { ...head, body: bounded(raw, head.url, maxBytes, signal) };
@@ -192,11 +193,20 @@ function checkTarget(target: URL, rules: EgressRules, httpsOnly: boolean): void 
   }
 }
 
-function redirected(from: URL, location: string, call: EgressRequest, redirects: number): URL {
+/** A failure of a call that was answered, unlike one that was not: its cause holds the status. */
+function answered(status: number, detail: string): Failure {
+  return new Failure('fetch_failed', detail, { cause: { status } });
+}
+
+function redirected(
+  from: URL,
+  { status, location }: { status: number; location: string },
+  call: EgressRequest,
+  redirects: number,
+): URL {
   const { host } = from;
-  if (redirects === MAX_REDIRECTS)
-    throw new Failure('fetch_failed', `${host} redirects more than ${MAX_REDIRECTS} times`);
-  if (!URL.canParse(location, from.href)) throw new Failure('fetch_failed', `${host} redirects to no address`);
+  if (redirects === MAX_REDIRECTS) throw answered(status, `${host} redirects more than ${MAX_REDIRECTS} times`);
+  if (!URL.canParse(location, from.href)) throw answered(status, `${host} redirects to no address`);
   const to = new URL(location, from.href);
   if (bareHost(to.hostname) !== bareHost(from.hostname)) {
     throw new Failure('egress_denied', `${host} redirects to another host`);
@@ -213,7 +223,7 @@ function redirected(from: URL, location: string, call: EgressRequest, redirects:
     throw new Failure('egress_denied', `${host} redirects a call with credentials to another port`);
   }
   if (call.method && call.method !== 'GET' && call.method !== 'HEAD') {
-    throw new Failure('fetch_failed', `${host} redirects a ${call.method}, which is not repeated elsewhere`);
+    throw answered(status, `${host} redirects a ${call.method}, which is not repeated elsewhere`);
   }
   return to;
 }

@@ -6,6 +6,7 @@ import type { AddressInfo, LookupFunction } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { askHealth, askStatus, postTask, signWebhook, withdrawTask } from '../../src/clients/agent-calls.ts';
 import { createEgress, type Egress } from '../../src/clients/egress.ts';
+import type { Failure } from '../../src/schema/failures.ts';
 
 const TASK = {
   task_id: 't-1',
@@ -108,18 +109,41 @@ describe('answers to a task', () => {
     [422, `{"message": "${'x'.repeat(2_000)}"}`, 'agent_failed', /x{499}…$/],
     [408, '', 'agent_unreachable', /answered 408/],
     [429, '', 'agent_unreachable', /answered 429/],
-    [500, '{"detail": "broken"}', 'agent_unreachable', /answered 500: broken/],
-    [503, '', 'agent_unreachable', /answered 503/],
+    [425, '', 'agent_unreachable', /answered 425/],
+    [500, '{"detail": "broken"}', 'agent_failed', /answered 500: broken/],
+    [501, '', 'agent_failed', /answered 501/],
+    [502, '', 'agent_unreachable', /answered 502/],
+    [503, '{"detail": "starting"}', 'agent_unreachable', /answered 503: starting/],
+    [504, '', 'agent_unreachable', /answered 504/],
+    [505, '', 'agent_failed', /answered 505/],
+    [507, '', 'agent_failed', /answered 507/],
   ])('%d %s: %s', async (status, body, code, message) => {
     const refused = post(saying(status, body));
     await expect(refused).rejects.toMatchObject({ code });
     await expect(refused).rejects.toThrow(message);
   });
 
+  test('"not now" says how long, in seconds or by a date; "no" does not', async () => {
+    const pauseOf = (status: number, pause: string) =>
+      post(saying(status, '', { 'retry-after': pause })).then(
+        () => null,
+        (error: Failure) => error.retryAfterSeconds,
+      );
+    expect(await pauseOf(503, '7')).toBe(7);
+    expect(await pauseOf(429, new Date(Date.now() + 60_000).toUTCString())).toBeGreaterThan(50);
+    expect(await pauseOf(429, new Date(0).toUTCString())).toBe(0);
+    expect(await pauseOf(503, 'soon')).toBeUndefined();
+    expect(await pauseOf(500, '7')).toBeUndefined();
+  });
+
   test('a redirect leads nowhere', async () => {
     seen = [];
     for (const location of ['/elsewhere', 'http://other.invalid/', 'http://169.254.169.254/']) {
-      await expect(post(saying(307, '', { location }))).rejects.toThrow(/redirects/);
+      const redirected = post(saying(307, '', { location }));
+      await expect(redirected).rejects.toThrow(/redirects/);
+      await expect(redirected).rejects.toMatchObject({
+        code: expect.stringMatching(/^(agent_failed|egress_denied)$/),
+      });
     }
     expect(seen).toHaveLength(3);
   });
@@ -147,7 +171,8 @@ describe('hostile or broken agents', () => {
   });
 
   test('sends too much, announced or not', async () => {
-    await expect(post(saying(200, Buffer.alloc(10_000_000, ' ')))).rejects.toMatchObject(gone);
+    // It has answered, and would again: no other try costs nothing.
+    await expect(post(saying(200, Buffer.alloc(10_000_000, ' ')))).rejects.toMatchObject({ code: 'agent_failed' });
     let written = 0;
     const endless = answering((_request, response) => {
       const more = (): void => {
@@ -156,7 +181,9 @@ describe('hostile or broken agents', () => {
       };
       more();
     });
-    await expect(post(endless)).rejects.toThrow(/more than 1048576 bytes/);
+    const tooMuch = post(endless);
+    await expect(tooMuch).rejects.toThrow(/more than 1048576 bytes/);
+    await expect(tooMuch).rejects.toMatchObject({ code: 'agent_failed' });
     expect(written).toBeLessThan(32_000_000);
   });
 

@@ -108,38 +108,70 @@ describe('what only claims to be an MCP server', () => {
   });
 
   const json = { 'content-type': 'application/json' };
-  const hostile: [string, RequestListener][] = [
-    ['answers 401', (_request, response) => response.writeHead(401, { 'www-authenticate': 'Bearer' }).end()],
-    ['answers 404', (_request, response) => response.writeHead(404).end()],
-    ['answers 500 with much', (_request, response) => response.writeHead(500).end(Buffer.alloc(10_000_000, 'x'))],
-    ['sends HTML', (_request, response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<html>')],
-    ['sends broken JSON', (_request, response) => response.writeHead(200, json).end('{"jsonrpc":')],
-    ['sends 10 MB', (_request, response) => response.writeHead(200, json).end(Buffer.alloc(10_000_000, ' '))],
-    ['never answers', () => undefined],
+  type Hostile = [string, 'agent_unreachable' | 'agent_failed' | 'egress_denied', RequestListener];
+  const hostile: Hostile[] = [
+    [
+      'answers 401',
+      'agent_failed',
+      (_request, response) => response.writeHead(401, { 'www-authenticate': 'Bearer' }).end(),
+    ],
+    ['answers 404', 'agent_failed', (_request, response) => response.writeHead(404).end()],
+    ['answers 503', 'agent_unreachable', (_request, response) => response.writeHead(503).end('{"detail": "starting"}')],
+    [
+      'answers 500 with much',
+      'agent_failed',
+      (_request, response) => response.writeHead(500).end(Buffer.alloc(10_000_000, 'x')),
+    ],
+    [
+      'sends HTML',
+      'agent_failed',
+      (_request, response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<html>'),
+    ],
+    ['sends broken JSON', 'agent_failed', (_request, response) => response.writeHead(200, json).end('{"jsonrpc":')],
+    [
+      'sends 10 MB',
+      'agent_failed',
+      (_request, response) => response.writeHead(200, json).end(Buffer.alloc(10_000_000, ' ')),
+    ],
+    ['never answers', 'agent_unreachable', () => undefined],
     [
       'opens a stream and says nothing',
+      'agent_unreachable',
       (_request, response) => {
         response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders();
       },
     ],
     [
       'drips',
+      'agent_unreachable',
       (_request, response) => {
         response.writeHead(200, json);
         const timer = setInterval(() => response.write(' '), 20);
         response.on('close', () => clearInterval(timer));
       },
     ],
-    ['hangs up', (request) => request.socket.destroy()],
-    ['redirects', (_request, response) => response.writeHead(307, { location: 'http://169.254.169.254/' }).end()],
+    [
+      'hangs up in the middle',
+      'agent_unreachable',
+      (request, response) => {
+        response.writeHead(200, { ...json, 'content-length': '100' });
+        response.write('{"jsonrpc"', () => request.socket.destroy());
+      },
+    ],
+    ['hangs up', 'agent_unreachable', (request) => request.socket.destroy()],
+    [
+      'redirects',
+      'egress_denied',
+      (_request, response) => response.writeHead(307, { location: 'http://169.254.169.254/' }).end(),
+    ],
   ];
-  test.each(hostile)('%s', async (name, behave) => {
+  test.each(hostile)('%s: %s', async (name, code, behave) => {
     listener = behave;
     const { port } = server.address() as AddressInfo;
     const refused = call(`http://127.0.0.1:${port}/mcp`, 'count_words', {}, { timeoutMs: 700 });
     await expect(refused).rejects.toMatchObject({
       name: 'Failure',
-      code: expect.stringMatching(/^(agent_unreachable|agent_failed|egress_denied)$/),
+      code,
       ...(name === 'answers 401' ? { cause: { status: 401 } } : {}),
     });
   });
