@@ -76,7 +76,7 @@ function download({ filename, media_type, bytes, sha256, body }: Download): Resp
       'content-type': media_type,
       'content-length': String(bytes),
       'content-disposition': `attachment; filename="${plain}"; filename*=UTF-8''${encodeURIComponent(filename)}`,
-      etag: `"${sha256}"`,
+      ...(sha256 === null ? {} : { etag: `"${sha256}"` }),
     },
   });
 }

@@ -45,8 +45,8 @@ export interface Download {
   filename: string;
   media_type: string;
   bytes: number;
-  /** Hex. */
-  sha256: string;
+  /** Hex; null where nobody has counted it. */
+  sha256: string | null;
   body: AsyncIterable<Uint8Array>;
 }
 

@@ -2,6 +2,7 @@
 import type { AnyOperation } from '../contract.ts';
 import { agentsClaim, tasksComplete, tasksFail, tasksLogs, tasksProgress } from './callbacks.ts';
 import { tasksCancel, tasksRetry } from './control.ts';
+import { tasksInput } from './input.ts';
 import { tasksDetail, tasksGet, tasksList } from './look.ts';
 import { tasksSubmit } from './submit.ts';
 
@@ -10,6 +11,7 @@ export const taskOperations: AnyOperation[] = [
   tasksList,
   tasksGet,
   tasksDetail,
+  tasksInput,
   tasksCancel,
   tasksRetry,
   tasksProgress,

@@ -41,6 +41,7 @@ export async function callAgent(
 ): Promise<AgentAnswer> {
   const base = `${deps.config.publicUrl}/api/v1/tasks/${encodeURIComponent(task.task_id)}`;
   const callbacks = {
+    input: `${base}/input`,
     progress: `${base}/progress`,
     complete: `${base}/complete`,
     fail: `${base}/fail`,

@@ -160,19 +160,23 @@ export const THINGS: Record<string, Make> = {
   },
 };
 
-/** Under way: with `owner` as its agent too, for what only the assigned agent may do. */
-async function aTask({ db }: Deps, owner: string): Promise<string> {
+/** Under way, over a batch of a run: with `owner` as its agent too, for what only the assigned agent may do. */
+async function aTask(deps: Deps, owner: string): Promise<string> {
+  const { db, objects } = deps;
   const task_id = randomUUID();
+  const run_id = await aRun(deps, owner);
+  const key = `runs/${run_id}/0/batches/00000.ndjson`;
+  await objects.put(key, Buffer.from('{}\n'));
   await db
     .insertInto('tasks')
     .values({
       task_id,
       owner,
       pipeline_id: null,
-      run_id: null,
+      run_id,
       stage: null,
       type: 'transformation',
-      payload: '{}',
+      payload: JSON.stringify({ batch: { index: 0, key, format: 'ndjson' } }),
       priority: 1,
       timeout_seconds: 60,
       retry_count: 0,

@@ -93,6 +93,7 @@ test('a task comes signed with the token of the agent, with addresses to call ba
   expect(JSON.parse(first.body)).toEqual({
     ...TASK,
     callbacks: {
+      input: `${calls}/input`,
       progress: `${calls}/progress`,
       complete: `${calls}/complete`,
       fail: `${calls}/fail`,

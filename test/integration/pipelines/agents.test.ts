@@ -1,6 +1,7 @@
 /** Stages that agents do: as one task, and as tasks over batches of rows. The agents pull. */
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Principal } from '../../../src/schema/principal.ts';
 import { caller, openStand, pipeline, type Stand } from './stand.ts';
 
 const ana = caller('developer', { id: 'ana' });
@@ -10,7 +11,10 @@ const working: Promise<void>[] = [];
 const seen: any[] = [];
 
 /** An agent that claims what there is and answers with `answer`, until the tests are over. */
-async function agent(capability: string, answer: (task: any) => object | null): Promise<void> {
+async function agent(
+  capability: string,
+  answer: (task: any, self: Principal) => Promise<object | null> | object | null,
+): Promise<Principal> {
   const { agent_id } = await stand.call(ana, 'agents.register', {
     name: `${capability}-${randomUUID()}`,
     capabilities: [capability],
@@ -22,7 +26,7 @@ async function agent(capability: string, answer: (task: any) => object | null): 
       const { tasks } = await stand.call(self, 'agents.claim', { agent_id, max: 4, wait_seconds: 0.2 });
       for (const task of tasks) {
         seen.push(task);
-        const result = answer(task);
+        const result = await answer(task, self);
         const report = { task_id: task.task_id, attempt: task.attempt };
         if (result) await stand.call(self, 'tasks.complete', { ...report, result });
         else await stand.call(self, 'tasks.fail', { ...report, error: { message: 'no such thing' } });
@@ -30,6 +34,7 @@ async function agent(capability: string, answer: (task: any) => object | null): 
     }
   };
   working.push(work());
+  return self;
 }
 
 beforeAll(async () => {
@@ -39,6 +44,18 @@ beforeAll(async () => {
     return payload.config.fail ? null : { rated: payload.inputs.length, of: payload.config.of ?? null };
   });
 }, 120_000);
+/** The bytes that a task works on, as this caller gets them. */
+async function inputOf(who: Principal, task_id: string, name?: string) {
+  const { body, ...head } = await stand.call(who, 'tasks.input', { task_id, ...(name === undefined ? {} : { name }) });
+  const parts: Buffer[] = [];
+  for await (const part of body) parts.push(part);
+  const bytes = Buffer.concat(parts);
+  expect(bytes.length).toBe(head.bytes);
+  return { ...head, bytes };
+}
+const hidden = (who: Principal, task_id: string) =>
+  expect(stand.call(who, 'tasks.input', { task_id })).rejects.toMatchObject({ code: 'not_found' });
+
 afterAll(async () => {
   stop.abort();
   await Promise.allSettled(working);
@@ -111,6 +128,70 @@ test('rows go to agents in batches and come back as one table', async () => {
   });
   expect(run.stages[2].dataset.rows).toBe(1);
   expect(seen.map(({ payload }) => payload.batch.rows.length).toSorted()).toEqual([10, 10, 5]);
+});
+
+test('rows that a payload does not hold are fetched by the agent that has the task, and by nobody else but its owner', async () => {
+  const cleo = caller('developer', { id: 'cleo' });
+  let key = '';
+  const idle = caller('agent', {
+    id: (await stand.call(ana, 'agents.register', { name: `idle-${randomUUID()}`, capabilities: ['idle'] })).agent_id,
+  });
+  const tasks: string[] = [];
+  const fetching = await agent('fetch', async ({ task_id, payload }, self) => {
+    tasks.push(task_id);
+    const name = payload.batch ? undefined : 'load';
+    const { bytes, filename, media_type, sha256 } = await inputOf(self, task_id, name);
+    expect((await inputOf(ana, task_id)).bytes.equals(bytes)).toBe(true);
+    for (const other of [idle, cleo]) await hidden(other, task_id);
+    if (!payload.batch) {
+      key = payload.inputs[0].dataset.key;
+      expect(sha256).toBe(createHash('sha256').update(bytes).digest('hex'));
+      await expect(inputOf(self, task_id, 'nothing')).rejects.toMatchObject({ code: 'not_found' });
+    }
+    return {
+      rows: [{ rows: payload.batch?.rows ?? null, filename, media_type, head: bytes.subarray(0, 4).toString() }],
+    };
+  });
+  const of = (name: string, format: string) => ({
+    name,
+    type: 'processing',
+    config: { batch_size: 20, agent: { capabilities: ['fetch'], format } },
+  });
+  const whole = { name: 'whole', type: 'analysis', executor: 'agent', capabilities: ['fetch'] };
+  const check = {
+    name: 'check',
+    type: 'transformation',
+    config: {
+      sql: `SELECT string_agg(filename || ' ' || media_type || ' ' || head, ', ' ORDER BY filename) AS all FROM fetched`,
+    },
+  };
+  const stages = [load, { ...of('fetched', 'parquet') }, whole, check];
+  const run = await stand.over(
+    await stand.execute(
+      ana,
+      pipeline(stages, [
+        [0, 1],
+        [0, 2],
+        [1, 3],
+      ]),
+    ),
+  );
+  expect(run.error).toBeNull();
+  expect(run.stages[1].summary).toMatchObject({ batches: 2 });
+  expect(run.stages[2].summary).toMatchObject({ rows: [{ filename: 'load.parquet', head: 'PAR1' }] });
+  expect(tasks).toHaveLength(3);
+  // What is over is no longer the agent's; its owner may still look.
+  for (const task_id of tasks) await hidden(fetching, task_id);
+  for (const task_id of tasks) await inputOf(ana, task_id);
+
+  // A payload of one's own opens nothing, whatever it names.
+  expect(await stand.deps.objects.stat(key)).not.toBeNull();
+  const forged = { key, format: 'parquet' };
+  for (const payload of [{ batch: forged }, { inputs: [{ name: 'x', dataset: forged }] }]) {
+    const { task_id } = await stand.call(cleo, 'tasks.submit', { type: 'processing', executor: 'agent', payload });
+    await hidden(cleo, task_id);
+    await stand.call(cleo, 'tasks.cancel', { task_id });
+  }
 });
 
 test('cancelled, a run takes its task with it', async () => {
