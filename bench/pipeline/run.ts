@@ -25,7 +25,7 @@ export async function benchPipeline(options: { rows?: number; rounds?: number; v
     const file = join(folder, 'orders.csv');
     await writeOrders(file, rows);
     copyFileSync(file, join(folder, 'copy.csv'));
-    await objects.putFile('bench/orders.csv', join(folder, 'copy.csv'));
+    await objects.putFile('imports/orders.csv', join(folder, 'copy.csv'));
     const times: { bare: number[]; staged: number[] } = { bare: [], staged: [] };
     // The first round of each warms files and engine and does not count.
     for (let round = 0; round <= (options.rounds ?? ROUNDS); round += 1) {
@@ -63,7 +63,7 @@ export async function benchPipeline(options: { rows?: number; rounds?: number; v
 export async function runStages(runner: StageEngines, prefix: string, verbose = false): Promise<StageOutput[]> {
   const outputs: StageOutput[] = [];
   let inputs: StageRequest['inputs'] = [];
-  for (const [at, stage] of benchStages('bench/orders.csv').entries()) {
+  for (const [at, stage] of benchStages('imports/orders.csv').entries()) {
     const request: StageRequest = {
       type: stage.type,
       config: stage.config,

@@ -12,7 +12,7 @@ import { benchStages, ROWS, writeOrders } from './stages.ts';
 const ROUNDS = 5;
 const TARGET = 0.6;
 const BUCKET = 'bench-bucket';
-const SOURCE = 'bench/orders.csv';
+const SOURCE = 'imports/orders.csv';
 
 /** The bare script has the threads and the memory that one stage has. */
 export async function benchSystem(): Promise<Row> {

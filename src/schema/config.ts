@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parse as parseDotenv } from 'dotenv';
 import { z } from 'zod';
+import { closedBuckets, isBucketName, parseDataPlace } from './data-places.ts';
 import { trustedDatabase } from './database-url.ts';
 
 const integer = (fallback: number, min: number, max: number) =>
@@ -14,15 +15,17 @@ const flag = (fallback: boolean) =>
     .enum(['true', 'false', '1', '0', 'yes', 'no'])
     .default(fallback ? 'true' : 'false')
     .transform((value) => value === 'true' || value === '1' || value === 'yes');
-const list = z
-  .string()
-  .default('')
-  .transform((value) =>
-    value
-      .split(',')
-      .map((part) => part.trim())
-      .filter(Boolean),
-  );
+const parts = (fallback = '') =>
+  z
+    .string()
+    .default(fallback)
+    .transform((value) =>
+      value
+        .split(',')
+        .map((part) => part.trim())
+        .filter(Boolean),
+    );
+const list = parts();
 const key32 = z
   .string()
   .transform((value, context) => {
@@ -80,6 +83,12 @@ const ENVIRONMENT = z.object({
   AWS_REGION: z.string().min(1).default('us-east-1').describe('region'),
   AWS_ACCESS_KEY_ID: z.string().min(1).optional().describe('S3 access key'),
   AWS_SECRET_ACCESS_KEY: z.string().min(1).optional().describe('S3 secret key'),
+  DATA_PREFIXES: parts('imports/')
+    .refine((all) => all.every(parseDataPlace), { message: 'must be prefixes such as imports/ or s3://bucket/prefix/' })
+    .describe('where the objects are that every caller may read as data, also as s3://bucket/prefix/'),
+  DATA_BUCKETS: list
+    .refine((all) => all.every(isBucketName), { message: 'must be names of buckets' })
+    .describe('buckets on S3_ENDPOINT that data may be read from besides S3_BUCKET'),
   REDIS_URL: url(['redis:', 'rediss:']).describe(
     'Redis for caching and counting limits; in process and in Postgres when absent',
   ),
@@ -219,6 +228,7 @@ export function loadConfig(
   const unpaired = [
     ...unpairedOf(value, 'TLS_CERT', 'TLS_KEY'),
     ...unpairedOf(value, 'TEMPORAL_TLS_CERT', 'TEMPORAL_TLS_KEY'),
+    ...closedBuckets(value),
   ];
   if (unpaired.length > 0) throw new ConfigError(unpaired);
   const scheme = value.TLS_CERT === undefined ? 'http' : 'https';

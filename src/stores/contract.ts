@@ -27,8 +27,16 @@ export interface ObjectStore extends Pingable {
   move(from: string, to: string): Promise<void>;
   /** Removes unfinished uploads and multipart parts begun before `before`; resolves with how many. */
   sweepUnfinished(before: Date): Promise<number>;
+  /** Another bucket that the same credentials reach, to read; null where there are no others. */
+  otherBucket(bucket: string): ReadableBucket | null;
   close(): Promise<void>;
 }
+
+/**
+ * A bucket that is somebody else's: keys of any characters. Its methods throw Failure `not_found` where there is no such
+ * bucket and `forbidden` where the credentials may not read it.
+ */
+export type ReadableBucket = Pick<ObjectStore, 'get' | 'stat' | 'list'>;
 
 export interface VectorRow {
   /** Record id (a UUID). */

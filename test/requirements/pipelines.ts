@@ -165,6 +165,14 @@ export const DATA: Requirement[] = [
   need(
     'p4.2',
     'It reads object keys, s3 addresses and prefixes, uploaded files, https addresses, inline rows and ingested records',
+    t('activities/stages/data-access', 'two callers read what is open, and each what is its own'),
+    t(
+      'integration/stages/s3',
+      'are read where they are named: by everybody what is open, by operators all',
+      'are closed to all others, and no key of theirs can be tried out',
+      'are closed to everybody where they are not named, and none is made',
+    ),
+    t('integration/pipelines/data', 'a key that nobody opened is read by an operator'),
     t(
       'activities/stages/ingestion',
       'many files of one prefix are one dataset',

@@ -98,6 +98,7 @@ export function folderStore(options: { root: string; bucket: string }): ObjectSt
 
   const store: ObjectStore = {
     kind: 'folder',
+    otherBucket: () => null,
     bucket: options.bucket,
 
     async ping() {

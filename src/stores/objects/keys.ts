@@ -1,4 +1,5 @@
 /** The one rule for object keys, so that every store accepts and refuses the same ones. */
+import { isBucketName } from '../../schema/data-places.ts';
 import { Failure } from '../../schema/failures.ts';
 
 /** S3 counts 1,024 bytes; keys here are ASCII, so characters are bytes. */
@@ -26,9 +27,17 @@ export function checkPrefix(prefix: string): void {
   }
 }
 
+/** Keys that others made: any characters but control ones, and no part that a server or a proxy could resolve. */
+export function checkAnyKey(key: string): void {
+  const parts = key.split('/');
+  if (Buffer.byteLength(key) > MAX_KEY || /\p{Cc}/u.test(key) || parts.some((part) => ['', '.', '..'].includes(part))) {
+    throw new Failure('invalid_input', `Not an object key: ${JSON.stringify(key.slice(0, 200))}`);
+  }
+}
+
 /** Bucket names as S3 takes them; a folder of that name never collides with the store's own folders. */
 export function checkBucket(bucket: string): void {
-  if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(bucket)) {
+  if (!isBucketName(bucket)) {
     throw new Failure('invalid_input', `Not a bucket name: ${JSON.stringify(bucket.slice(0, 200))}`);
   }
 }

@@ -10,19 +10,17 @@ import {
   CreateBucketCommand,
   DeleteObjectCommand,
   DeleteObjectsCommand,
-  GetObjectCommand,
   HeadBucketCommand,
-  HeadObjectCommand,
   ListMultipartUploadsCommand,
-  paginateListObjectsV2,
   S3Client,
 } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
 import { Failure } from '../../schema/failures.ts';
 import type { ObjectStore } from '../contract.ts';
-import { checkBucket, checkPrefix, checkRange, keyParts, missing } from './keys.ts';
+import { checkBucket, checkPrefix, keyParts, missing } from './keys.ts';
 import { copyInParts } from './s3-copy.ts';
 import { explain, isStatus } from './s3-errors.ts';
+import { otherBucketReader, s3Reader } from './s3-read.ts';
 
 /** Two parts in flight: 16 MiB a put at most, and 10,000 parts (S3's limit) reach 80 GB. */
 const PART_BYTES = 8 * 1024 * 1024;
@@ -98,51 +96,7 @@ export function s3Store(options: S3Options): ObjectStore {
     }
   }
 
-  async function head(key: string) {
-    keyParts(key);
-    return call(async () => {
-      try {
-        const found = await client.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
-        return { size: found.ContentLength ?? 0, modified: found.LastModified ?? new Date(0), etag: found.ETag };
-      } catch (error) {
-        if (isStatus(error, 404)) return null;
-        throw error;
-      }
-    });
-  }
-
-  /** Asked for only when read, so that a stream nobody reads holds no connection. */
-  async function* read(key: string, etag: string | undefined, start: number, end: number): AsyncGenerator<Buffer> {
-    if (start >= end) return;
-    const found = await call(() =>
-      client.send(
-        new GetObjectCommand({
-          Bucket: bucket,
-          Key: key,
-          Range: `bytes=${start}-${end - 1}`,
-          ...(etag === undefined ? {} : { IfMatch: etag }),
-        }),
-      ),
-    ).catch((error) => {
-      throw isStatus(error, 404) ? missing(key) : error;
-    });
-    const body = found.Body as Readable;
-    try {
-      for await (const chunk of body) yield Buffer.from(chunk);
-    } finally {
-      body.destroy();
-    }
-  }
-
-  async function* list(prefix: string) {
-    checkPrefix(prefix);
-    await call(async () => undefined);
-    for await (const page of paginateListObjectsV2({ client }, { Bucket: bucket, Prefix: prefix })) {
-      for (const { Key, Size, LastModified } of page.Contents ?? []) {
-        if (Key !== undefined) yield { key: Key, size: Size ?? 0, modified: LastModified ?? new Date(0) };
-      }
-    }
-  }
+  const { head, get, stat, list } = s3Reader({ client, bucket, call, checkKey: keyParts, checkPrefix });
 
   async function deleteAll(keys: string[]): Promise<void> {
     const Objects = keys.map((Key) => ({ Key }));
@@ -200,17 +154,8 @@ export function s3Store(options: S3Options): ObjectStore {
       return null;
     },
 
-    async get(key, range) {
-      if (range) checkRange(range);
-      const found = await head(key);
-      if (!found) throw missing(key);
-      return read(key, found.etag, range?.start ?? 0, Math.min(range?.end ?? found.size, found.size));
-    },
-
-    async stat(key) {
-      const found = await head(key);
-      return found && { size: found.size, modified: found.modified };
-    },
+    get,
+    stat,
 
     async delete(key) {
       keyParts(key);
@@ -273,6 +218,8 @@ export function s3Store(options: S3Options): ObjectStore {
       }
       return swept;
     },
+
+    otherBucket: (other) => otherBucketReader(client, endpoint, other),
 
     async close() {
       client.destroy();

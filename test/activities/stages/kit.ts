@@ -38,7 +38,8 @@ export async function stageKit(
   const folder = await mkdtemp(join(tmpdir(), 'stages-'));
   const config = loadConfig({
     cwd: folder,
-    env: { DATA_DIR: join(folder, 'data'), STAGE_MEMORY_MB: '256', ...settings },
+    // Who may read what is for tests that are about that.
+    env: { DATA_DIR: join(folder, 'data'), STAGE_MEMORY_MB: '256', DATA_PREFIXES: '/', ...settings },
   });
   const deps = objectsOnly(config, { embedder: hashEmbedder({ dimensions: 16 }), ...more });
   const { objects } = deps;

@@ -160,3 +160,12 @@ test('the other sample asks before it publishes', async () => {
   expect(String(await read(csv.body))).toBe('region\neast\nnorth\nsouth\n');
   expect(run.stages[5]).toMatchObject({ name: 'take-back', status: 'skipped' });
 });
+
+test('a key that nobody opened is read by an operator and, to others, is not there', async () => {
+  await stand.deps.objects.put('private/orders.csv', Buffer.from(CSV));
+  const definition = pipeline([{ name: 'read', type: 'data-ingestion', config: { source: 'private/orders.csv' } }]);
+  const refused = await stand.over(await stand.execute(ana, definition, {}));
+  expect(refused).toMatchObject({ status: 'failed', error: { code: 'not_found' } });
+  const read = await stand.over(await stand.execute(caller('operator', { id: 'otto' }), definition, {}));
+  expect(read).toMatchObject({ status: 'completed', stages: [{ dataset: { rows: 25 } }] });
+});

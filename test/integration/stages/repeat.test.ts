@@ -62,7 +62,7 @@ beforeAll(async () => {
   for (const kit of kits) {
     const file = join(kit.folder, 'orders.csv');
     await writeOrders(file, ROWS);
-    await kit.deps.objects.putFile('bench/orders.csv', file);
+    await kit.deps.objects.putFile('imports/orders.csv', file);
   }
 });
 afterAll(async () => {
@@ -81,7 +81,7 @@ async function everything(kit: StageKit, run: Run, more = MORE): Promise<string[
     for (const artifact of done.artifacts) seen.push(`${artifact.key} ${artifact.sha256}`);
     seen.push(JSON.stringify(done.summary));
   };
-  for (const [at, stage] of benchStages('bench/orders.csv').entries()) {
+  for (const [at, stage] of benchStages('imports/orders.csv').entries()) {
     const done = await run(kit.request(stage.type, stage.config, { inputs, prefix: `runs/w/${at}/` }));
     note(done);
     if (done.dataset) inputs = [{ name: 'stage', dataset: done.dataset }];

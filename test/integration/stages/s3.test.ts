@@ -1,4 +1,5 @@
 /** Stages over a real S3 server, where objects are no files: the same results as over a folder. */
+import { CreateBucketCommand, ListBucketsCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { mergeBatches, splitBatches } from '../../../src/activities/stages/batches.ts';
 import type { StageRequest } from '../../../src/schema/stages/contract.ts';
@@ -24,6 +25,61 @@ describe.skipIf(!(await hasServer('versitygw')))('with a real server', () => {
     for (const kit of kits) await kit.close();
     await kits[0]?.deps.objects.close();
     await server.stop();
+  });
+
+  describe('buckets of others', () => {
+    const csv = Buffer.from('id,name\n1,a\n');
+    let lake: S3Client;
+    let kit: StageKit;
+    beforeAll(async () => {
+      const { accessKeyId, secretAccessKey } = server;
+      const options = { endpoint: server.url, region: 'us-east-1', credentials: { accessKeyId, secretAccessKey } };
+      lake = new S3Client({ ...options, forcePathStyle: true });
+      for (const Bucket of ['lake', 'vault']) {
+        await lake.send(new CreateBucketCommand({ Bucket }));
+        for (const Key of ['public/day=1/part 1.csv', 'public/day=2/übrig.csv', 'secret/x.csv', 'uploads/x.csv'])
+          await lake.send(new PutObjectCommand({ Bucket, Key, Body: csv }));
+      }
+      const objects = s3Store({ ...options, bucket: 'orchestra-data-ingestion' });
+      kit = await stageKit({ DATA_BUCKETS: 'lake,absent', DATA_PREFIXES: 'imports/,s3://lake/public/' }, { objects });
+    });
+    afterAll(async () => {
+      await kit.close();
+      await kit.deps.objects.close();
+      lake.destroy();
+    });
+    const read = async (source: string, all_owners = false) =>
+      (await kit.run('data-ingestion', { source, filename_column: 'from' }, { all_owners })).dataset?.rows;
+
+    test('are read where they are named: by everybody what is open, by operators all', async () => {
+      expect(await read('s3://lake/public/')).toBe(2);
+      expect(await read('s3://lake/public')).toBe(2);
+      expect(await read('s3://lake/public/day=1/part 1.csv')).toBe(1);
+      expect(await read('s3://lake/public/day=2/')).toBe(1);
+      expect(await read('s3://lake/secret/x.csv', true)).toBe(1);
+      // Rooms of the house are in our own bucket.
+      expect(await read('s3://lake/uploads/x.csv', true)).toBe(1);
+      expect(await read('s3://lake', true)).toBe(4);
+    });
+
+    test('are closed to all others, and no key of theirs can be tried out', async () => {
+      const refusal = (source: string) => read(source).catch((error) => `${error.code}: ${error.message}`);
+      const absent = (await refusal('s3://lake/secret/none.csv')) as string;
+      expect(absent).toMatch(/^not_found: /);
+      expect(await refusal('s3://lake/secret/x.csv')).toBe(absent.replace('none', 'x'));
+      for (const source of ['s3://lake/uploads/x.csv', 's3://lake/', 's3://lake/publi', 's3://lake/secret/'])
+        expect(await refusal(source), source).toMatch(/^not_found: /);
+      await expect(read('s3://lake/public/../secret/x.csv')).rejects.toMatchObject({ code: 'invalid_input' });
+    });
+
+    test('are closed to everybody where they are not named, and none is made', async () => {
+      for (const all of [true, false])
+        await expect(read('s3://vault/public/', all)).rejects.toMatchObject({ code: 'forbidden' });
+      await expect(read('s3://absent/x.csv', true)).rejects.toMatchObject({ code: 'not_found' });
+      await expect(read('s3://absent/x/', true)).rejects.toMatchObject({ code: 'not_found' });
+      const { Buckets } = await lake.send(new ListBucketsCommand({}));
+      expect(Buckets?.map(({ Name }) => Name)).not.toContain('absent');
+    });
   });
 
   test('every type gives the same bytes', async () => {

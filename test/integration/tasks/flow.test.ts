@@ -304,7 +304,7 @@ test("a task that no agent can do is done by the built-in stage of its type, fro
   const first = await stand.untilStatus(caller, rows, 'completed', 'failed');
   expect(first).toMatchObject({ status: 'completed', assigned_agent: null, attempts: [{ executor: 'builtin' }] });
   expect(first.result.dataset).toMatchObject({ rows: 2, columns: [{ name: 'n' }] });
-  const key = 'seed-001/data.csv';
+  const key = 'imports/seed-001/data.csv';
   await stand.deps.objects.put(key, Buffer.from('city;people\nBern;134\nBasel;173\n'));
   const csv = await stand.submit(caller, {
     type: 'data-ingestion',

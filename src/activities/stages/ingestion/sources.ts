@@ -1,8 +1,9 @@
 /** Brings what `data-ingestion` names into files: objects, uploads, addresses, inline rows, records. */
 import { Failure } from '../../../schema/failures.ts';
+import type { ReadableBucket } from '../../../stores/contract.ts';
 import { findFile } from '../../../stores/files.ts';
 import type { Job } from '../job.ts';
-import { ownerFolder } from '../output/files.ts';
+import { mayRead, nothingThere } from './may-read.ts';
 
 /** A file to read. `label` is what messages and the filename column call it. */
 export interface SourceFile {
@@ -16,65 +17,54 @@ const MAX_FILES = 10_000;
 export async function filesOf(job: Job<unknown>, address: string): Promise<SourceFile[]> {
   if (/^https?:/i.test(address)) return [await download(job, address)];
   if (/^file:/i.test(address)) return [await uploaded(job, address.slice('file:'.length).toLowerCase())];
-  return objects(job, keyOf(job, address));
+  return objects(job, placeOf(job, address));
 }
 
-function keyOf(job: Job<unknown>, address: string): string {
-  const s3 = /^s3:\/\/([^/]+)\/?(.*)$/i.exec(address);
-  if (!s3) return address;
-  const { bucket } = job.deps.objects;
-  if (s3[1] !== bucket) {
+/** A bucket with where in it to look, and how an object of it becomes a file of the job. */
+interface Place {
+  bucket: string;
+  key: string;
+  store: Pick<ReadableBucket, 'stat' | 'list'>;
+  bring(key: string): Promise<SourceFile>;
+}
+
+function placeOf(job: Job<unknown>, address: string): Place {
+  const { objects: own, config } = job.deps;
+  const [, named, within] = /^s3:\/\/([^/]+)\/?(.*)$/i.exec(address) ?? [];
+  if (named === undefined || named === own.bucket) {
+    const bring = async (key: string) => ({ path: await job.workspace.bring(key), label: key });
+    return { bucket: own.bucket, key: within ?? address, store: own, bring };
+  }
+  const store = config.DATA_BUCKETS.includes(named) ? own.otherBucket(named) : null;
+  if (store === null) {
     throw new Failure(
       'forbidden',
-      `${address}: only the bucket ${bucket} can be read; another one's data comes in by https`,
+      `${address}: only ${[own.bucket, ...config.DATA_BUCKETS].join(', ')} can be read; DATA_BUCKETS on S3_ENDPOINT adds others`,
     );
   }
-  return s3[2] ?? '';
+  const bring = async (key: string) => ({
+    path: await job.workspace.save(fileName(key.split('/').at(-1) ?? ''), await store.get(key)),
+    label: `s3://${named}/${key}`,
+  });
+  return { bucket: named, key: within ?? '', store, bring };
 }
 
-async function objects(job: Job<unknown>, key: string): Promise<SourceFile[]> {
-  const store = job.deps.objects;
+async function objects(job: Job<unknown>, { bucket, key, store, bring }: Place): Promise<SourceFile[]> {
   if (key !== '' && !key.endsWith('/')) {
-    await mayRead(job, key);
-    if (await store.stat(key)) return [{ path: await job.workspace.bring(key), label: key }];
+    await mayRead(job, { bucket, key });
+    if (await store.stat(key)) return [await bring(key)];
   }
   const prefix = key === '' || key.endsWith('/') ? key : `${key}/`;
   const found: SourceFile[] = [];
-  await mayRead(job, prefix);
+  await mayRead(job, { bucket, key: prefix });
   for await (const object of store.list(prefix)) {
     if (object.size === 0) continue;
     if (found.length === MAX_FILES) throw new Failure('invalid_input', `${key} holds more than ${MAX_FILES} files`);
-    await mayRead(job, object.key);
-    found.push({ path: await job.workspace.bring(object.key), label: object.key });
+    await mayRead(job, { bucket, key: object.key });
+    found.push(await bring(object.key));
   }
-  if (found.length === 0) throw new Failure('not_found', `There is no object ${key || '(any)'} and none below it`);
+  if (found.length === 0) throw nothingThere(job, key);
   return found;
-}
-
-/**
- * Objects are shared except what the house keeps for somebody: uploads (read by `file:<id>`, which asks whose it is),
- * runs, and outputs by owner.
- */
-async function mayRead(job: Job<unknown>, key: string): Promise<void> {
-  const { owner, all_owners } = job.request;
-  if (all_owners) return;
-  const [first = '', whose] = key.split('/');
-  // Some file systems take capitals for the same.
-  const room = first.toLowerCase();
-  if (first === 'outputs' && whose === ownerFolder(owner)) return;
-  if (first === 'runs' && whose && (await ownsRun(job, whose))) return;
-  if (key === '' || room === 'uploads' || room === 'runs' || room === 'outputs') {
-    throw new Failure('forbidden', `${key || 'The whole bucket'} is not yours to read`);
-  }
-}
-
-/** What a pipeline run keeps goes by the run's id, all else by its workflow's. */
-async function ownsRun({ deps, request }: Job<unknown>, id: string): Promise<boolean> {
-  const { db } = deps;
-  const run =
-    (await db.selectFrom('pipeline_runs').select('owner').where('run_id', '=', id).executeTakeFirst()) ??
-    (await db.selectFrom('workflow_runs').select('owner').where('workflow_id', '=', id).executeTakeFirst());
-  return run?.owner === request.owner;
 }
 
 async function uploaded(job: Job<unknown>, fileId: string): Promise<SourceFile> {
@@ -93,7 +83,12 @@ async function download(job: Job<unknown>, address: string): Promise<SourceFile>
     signal: job.signal,
     timeoutMs: job.request.timeout_seconds * 1_000,
   });
-  return { path: await job.workspace.save(label.replace(/[^A-Za-z0-9._-]/g, '_').slice(-100), body), label };
+  return { path: await job.workspace.save(fileName(label), body), label };
+}
+
+/** What a folder takes as a name, ending as the label does. */
+function fileName(label: string): string {
+  return label.replace(/[^A-Za-z0-9._-]/g, '_').slice(-100);
 }
 
 /** The last part of the path; a percent sign that encodes nothing stands for itself. */
