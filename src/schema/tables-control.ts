@@ -182,6 +182,20 @@ export interface ControlTables {
     started_at: Date | null;
     ended_at: Date | null;
   };
+  /** Tries of stages and items; those of earlier attempts of the run stay. */
+  pipeline_tries: {
+    run_id: string;
+    stage: number;
+    item: number;
+    /** Of the run. */
+    run_attempt: number;
+    try: number;
+    status: Generated<'running' | 'completed' | 'failed' | 'cancelled'>;
+    error: JsonbWithDefault<FailureRecord | null>;
+    put_off: Generated<number>;
+    started_at: Created;
+    ended_at: Date | null;
+  };
   approvals: {
     approval_id: string;
     run_id: string;
