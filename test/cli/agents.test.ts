@@ -85,6 +85,13 @@ test('register puts options over the file, and shows the token once', async () =
   const piped = await runCli(['agents', 'register', '--name', 'x', ...target]);
   expect(piped.lines).toEqual([{ kind: 'agent_registered', ...registered }]);
   expect(body).toEqual({ name: 'x' });
+  for (const [option, shared] of [
+    ['--shared', true],
+    ['--no-shared', false],
+  ] as const) {
+    expect((await runCli(['agents', 'register', '--name', 'x', option, ...target])).exit).toBe(0);
+    expect(body).toEqual({ name: 'x', shared });
+  }
 });
 
 test('a name of somebody else ends with 1; a broken file with 2 and its place', async () => {

@@ -27,6 +27,15 @@ const log = (message: string, second: number) => ({
   message,
 });
 
+test('show says for what a task waits, and which agent was named', async () => {
+  const waits_for_agent = { since: '2026-03-01T10:00:00.000Z', until: '2026-03-01T10:01:00.000Z', reason: 'no rows' };
+  const task = taskDetail({ status: 'pending', agent_id: 'a1', waits_for_agent });
+  const target = await serve({ [DETAIL]: (_request, response) => json(response, 200, task) });
+  const ran = await runCli(['tasks', 'show', TASK_ID, ...target], { terminal: 110 });
+  expect(ran.stdout).toMatch(/\nwaits +for an agent, until .+: no rows\n/);
+  expect(ran.stdout).toMatch(/\nexecutor +agent a1\n/);
+});
+
 test('list shows ids without what all of them begin with, and show takes those', async () => {
   const target = await serve({
     [`GET ${TASKS}`]: (_request, response) => json(response, 200, page([taskItem({ queue_position: 7 })])),
@@ -71,7 +80,18 @@ describe('submit', () => {
     );
     const file = join(place.folder, 'payload.yaml');
     writeFileSync(file, 'data_source: s3://b/c.csv\nparameters: { format: csv }\n');
-    const piped = await runCli(['tasks', 'submit', 'output', '--payload', `@${file}`, '--stage', '1', ...target]);
+    const piped = await runCli([
+      'tasks',
+      'submit',
+      'output',
+      '--payload',
+      `@${file}`,
+      '--stage',
+      '1',
+      '--agent',
+      'a1',
+      ...target,
+    ]);
     expect(piped.lines).toEqual([{ kind: 'task_accepted', ...accepted }]);
     expect(bodies).toEqual([
       {
@@ -83,7 +103,12 @@ describe('submit', () => {
         executor: 'agent',
         capabilities: ['gpu'],
       },
-      { type: 'output', payload: { data_source: 's3://b/c.csv', parameters: { format: 'csv' } }, stage: 1 },
+      {
+        type: 'output',
+        payload: { data_source: 's3://b/c.csv', parameters: { format: 'csv' } },
+        agent_id: 'a1',
+        stage: 1,
+      },
     ]);
   });
 

@@ -165,6 +165,42 @@ export const AGENTS: Requirement[] = [
       'what only claims to be an MCP server',
     ),
   ),
+  need(
+    'p1.20',
+    'An agent does the tasks of its owner alone, or everybody’s where an operator shares it; a task may name its agent',
+    t(
+      'integration/agents/sharing',
+      'when $role registers it with shared: %s',
+      'by nobody who may not see what the tasks of others hold',
+      'by its owner, not by its own token',
+    ),
+    t(
+      'integration/tasks/whose-agent',
+      'not to those of another, however idle they are',
+      'give an agent the tasks of its owner alone, in order',
+      'tasks of many owners, whose lanes are looked at together, go to the agent of each',
+      'goes to that one, whatever it says it can, and to no other',
+    ),
+    t('integration/tasks/no-agent', 'must name one that its submitter may use'),
+    t('integration/agents/before-sharing', 'agents from before there was sharing go on serving everybody'),
+  ),
+  need(
+    'p1.21',
+    'Agents are seen by one rule, in lists, by id and in events: one’s own, shared and granted ones; operators see all',
+    t('integration/agents/sharing', 'who sees which agent'),
+    t('integration/live/visibility', 'who sees what'),
+    t('integration/access/every-operation', '$name hides them from $role, and not from their owner'),
+  ),
+  need(
+    'p1.22',
+    'Agents that stay offline are removed after AGENT_RETENTION_DAYS, and do not count for MAX_AGENTS then',
+    t(
+      'integration/agents/retention',
+      'one that is offline for longer is gone',
+      'one that is offline for less, that answers, or that only drains stays',
+      'the watch removes them, once it has left the living the time to come back',
+    ),
+  ),
 ];
 
 export const TASKS: Requirement[] = [
@@ -249,6 +285,17 @@ export const TASKS: Requirement[] = [
     'A task that no agent fits is done by the built-in executor of its type, unless an agent is asked for',
     t('integration/tasks/flow', 'a task that no agent can do is done by the built-in stage of its type'),
     t('integration/tasks/queue', 'a task that no agent fits is built in, one that asks for an agent waits'),
+  ),
+  need(
+    'p2.14',
+    'A task that only agents can do waits for those that are away, says so, and fails when none came in its time',
+    t(
+      'integration/tasks/no-agent',
+      'waits for an agent that is away, says so, and goes to it when it is back',
+      'waits when the agent that had it died, also one that is deleted by then',
+      'fails when none has come for as long as an attempt may take, and can be tried again',
+      'the watch ends what has waited long enough',
+    ),
   ),
   need(
     'p2.11',

@@ -32,6 +32,7 @@ interface SubmitOptions {
   retries?: number;
   executor?: string;
   capability?: string[];
+  agent?: string;
   pipeline?: string;
   stage?: number;
   idempotencyKey?: string;
@@ -93,6 +94,7 @@ function addSubmit(tasks: Command, act: Act): void {
     .option('--retries <n>', 'attempts after the first', parseCount(0, 20))
     .addOption(new Option('--executor <executor>', 'auto: an agent when one fits, else built in').choices(EXECUTORS))
     .option('--capability <name>', 'what an agent must have; may be repeated, or several with commas', parseWords)
+    .option('--agent <id>', 'this agent and no other')
     .option('--pipeline <id>', 'labels it')
     .option('--stage <n>', 'labels it; counts from 0', parseCount(0, 10_000))
     .option('--idempotency-key <key>', 'a repeat with the same key leads to the same task')
@@ -142,6 +144,7 @@ async function submit(context: CliContext, type: string, options: SubmitOptions)
     retry_count: options.retries,
     executor: options.executor,
     capabilities: options.capability,
+    agent_id: options.agent,
     pipeline_id: options.pipeline,
     stage: options.stage,
   };
@@ -198,9 +201,11 @@ async function logs(context: CliContext, given: string, followed: boolean): Prom
   return task.status === 'completed' ? EXIT.ok : EXIT.failed;
 }
 
-/** The lines that were written; a task that waits has one more, which says its place at the moment of asking. */
+const WAITING = /^Waiting(: place| for an agent until) /;
+
+/** The lines that were written; a task that waits has one more, which says its place or for what at the moment of asking. */
 function written({ logs, queue_position }: TaskDetail): TaskDetail['logs'] {
-  return queue_position !== null && logs.at(-1)?.message.startsWith('Waiting: place ') ? logs.slice(0, -1) : logs;
+  return queue_position !== null && WAITING.test(logs.at(-1)?.message ?? '') ? logs.slice(0, -1) : logs;
 }
 
 /** Shows a task until it is over, and then what came of it. */

@@ -29,14 +29,24 @@ export function taskColumns(out: Output): Column<TaskListItem>[] {
 export function taskFields(out: Output, task: TaskDetail): [string, string][] {
   const place =
     task.queue_position === null ? [] : [['place', `${task.queue_position} of ${task.queue_length} that wait`]];
+  const waits =
+    task.waits_for_agent === null
+      ? []
+      : [
+          [
+            'waits',
+            `for an agent, until ${out.time(task.waits_for_agent.until)}: ${clean(task.waits_for_agent.reason)}`,
+          ],
+        ];
   const label = task.pipeline_id === null ? [] : [['pipeline', `${task.pipeline_id}, stage ${task.stage ?? '-'}`]];
   return [
     ['task', task.task_id],
     ['type', `${task.type}, ${task.priority} priority`],
     ['status', `${styleStatus(out, task.status)} (${percent(task.progress)}%, attempt ${task.attempt})`],
     ...(place as [string, string][]),
+    ...(waits as [string, string][]),
     ...(label as [string, string][]),
-    ['executor', task.assigned_agent ? `agent ${task.assigned_agent}` : task.executor],
+    ['executor', executorOf(task)],
     ['owner', clean(task.owner)],
     ['timeout', `${task.timeout} s, ${task.retry_count} retries`],
     ['created', out.time(task.created_at)],
@@ -52,6 +62,11 @@ export function taskFields(out: Output, task: TaskDetail): [string, string][] {
     ...(task.error ? ([['error', `${clean(task.error.detail)} [${task.error.code}]`]] as [string, string][]) : []),
     ['web ui', clean(task.links.ui)],
   ];
+}
+
+function executorOf({ assigned_agent, agent_id, executor }: TaskDetail): string {
+  const agent = assigned_agent ?? agent_id;
+  return agent === null ? executor : `agent ${agent}`;
 }
 
 const LEVEL_STYLE: Partial<Record<Log['level'], Style>> = { debug: 'dim', warn: 'yellow', error: 'red' };

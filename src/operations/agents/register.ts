@@ -19,8 +19,9 @@ export const agentsRegister = defineOperation({
     title: 'Register agent',
     description:
       'Registers a remote agent that does tasks, by name, type and capabilities. With endpoints.task it is called over ' +
-      'HTTP, with endpoints.mcp as an MCP server, without either it claims tasks itself. Returns agent_id and the ' +
-      "agent's token, shown only this once. A name of your own again updates that agent and replaces its token.",
+      'HTTP, with endpoints.mcp as an MCP server, without either it claims tasks itself. It does your own tasks; of ' +
+      "operators, who share theirs, everybody's. Returns agent_id and the agent's token, shown only this once. A name of " +
+      'your own again updates that agent and replaces its token.',
     readOnly: false,
     destructive: false,
     idempotent: false,

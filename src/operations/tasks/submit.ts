@@ -21,7 +21,7 @@ export const tasksSubmit = defineOperation({
     title: 'Submit a task',
     description:
       'Submits a task of one of six types (data-ingestion, transformation, analysis, validation, processing, output); an ' +
-      'agent that fits does it, else the built-in executor. Returns task_id and workflow_id at once; wait with ' +
+      'agent of yours or a shared one that fits does it, else the built-in executor. Returns task_id and workflow_id at once; wait with ' +
       'wait_for_workflow.',
     readOnly: false,
     destructive: false,

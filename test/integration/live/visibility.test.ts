@@ -26,6 +26,8 @@ const EVENTS = {
   cyFile: { name: 'file.uploaded', owner: 'cy', resource: 'file:f1', data: { file_id: 'f1' } },
   // Says p1 in its data, but is no progress of it.
   cyOther: { name: 'query.executed', owner: 'cy', resource: null, data: { pipeline_id: 'p1' } },
+  // Of an agent that does everybody's tasks.
+  sharedAgent: { name: 'agent.updated', owner: 'olga', resource: 'agent:a2', shared: true, data: { agent_id: 'a2' } },
 } as const;
 type Name = keyof typeof EVENTS;
 const ALL = Object.keys(EVENTS) as Name[];
@@ -50,19 +52,24 @@ afterAll(async () => {
 const CASES: { role: Role; id: string; grants?: string[]; sees: Name[] }[] = [
   { role: 'admin', id: 'root', sees: ALL },
   { role: 'operator', id: 'olga', sees: ALL },
-  { role: 'developer', id: 'ada', sees: ['adaTask'] },
-  { role: 'analyst', id: 'ada', sees: ['adaTask'] },
-  { role: 'viewer', id: 'ada', sees: ['adaTask'] },
-  { role: 'viewer', id: 'bob', sees: ['bobTask', 'bobError', 'bobAgent', 'bobRun'] },
-  { role: 'viewer', id: 'nobody', sees: [] },
-  { role: 'viewer', id: 'nobody', grants: ['owner:ada', 'owner:cy'], sees: ['adaTask', 'cyRun', 'cyFile', 'cyOther'] },
-  { role: 'viewer', id: 'nobody', grants: ['task:t2'], sees: ['bobTask'] },
-  { role: 'viewer', id: 'nobody', grants: ['agent:a1', 'file:f1'], sees: ['bobAgent', 'cyFile'] },
-  { role: 'viewer', id: 'nobody', grants: ['run:r2'], sees: ['cyRun'] },
-  { role: 'viewer', id: 'nobody', grants: ['pipeline:p1'], sees: ['bobRun'] },
-  { role: 'viewer', id: 'ada', grants: ['task:t3', 'workflow:w1'], sees: ['adaTask', 'bobError'] },
+  { role: 'developer', id: 'ada', sees: ['adaTask', 'sharedAgent'] },
+  { role: 'analyst', id: 'ada', sees: ['adaTask', 'sharedAgent'] },
+  { role: 'viewer', id: 'ada', sees: ['adaTask', 'sharedAgent'] },
+  { role: 'viewer', id: 'bob', sees: ['bobTask', 'bobError', 'bobAgent', 'bobRun', 'sharedAgent'] },
+  { role: 'viewer', id: 'nobody', sees: ['sharedAgent'] },
+  {
+    role: 'viewer',
+    id: 'nobody',
+    grants: ['owner:ada', 'owner:cy'],
+    sees: ['adaTask', 'cyRun', 'cyFile', 'cyOther', 'sharedAgent'],
+  },
+  { role: 'viewer', id: 'nobody', grants: ['task:t2'], sees: ['bobTask', 'sharedAgent'] },
+  { role: 'viewer', id: 'nobody', grants: ['agent:a1', 'file:f1'], sees: ['bobAgent', 'cyFile', 'sharedAgent'] },
+  { role: 'viewer', id: 'nobody', grants: ['run:r2'], sees: ['cyRun', 'sharedAgent'] },
+  { role: 'viewer', id: 'nobody', grants: ['pipeline:p1'], sees: ['bobRun', 'sharedAgent'] },
+  { role: 'viewer', id: 'ada', grants: ['task:t3', 'workflow:w1'], sees: ['adaTask', 'bobError', 'sharedAgent'] },
   // Nearly, but not quite.
-  { role: 'viewer', id: 'nobody', grants: ['task:t', 'task:t22', 'file:t2', 'pipeline:p'], sees: [] },
+  { role: 'viewer', id: 'nobody', grants: ['task:t', 'task:t22', 'file:t2', 'pipeline:p'], sees: ['sharedAgent'] },
 ];
 
 describe('who sees what', () => {
