@@ -1,5 +1,6 @@
 /** Postgres: one pool and one kysely a process. Repositories take `db` or a transaction of it. */
-import { Kysely, PostgresDialect, type Transaction } from 'kysely';
+import { createHash } from 'node:crypto';
+import { Kysely, PostgresDialect, sql, type Transaction } from 'kysely';
 import pg from 'pg';
 import type { Tables } from '../schema/tables.ts';
 
@@ -27,6 +28,37 @@ export function openDatabase(url: string, options: { max?: number; applicationNa
   });
   // Without a listener an idle connection's death would end the process.
   pool.on('error', () => {});
+  pool.on('connect', prepareMarked);
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
   return { db, pool, close: () => db.destroy() };
+}
+
+const MARK = '/* prepared */';
+
+/**
+ * Stands at the very beginning of a statement that runs for every task: it is planned once a connection, which for such
+ * short ones is most of their cost. Not for searches, whose best plan depends on what is asked.
+ */
+export const prepared = sql.raw<never>(MARK);
+
+/** Gives marked statements a name, which is what makes Postgres keep them. */
+function prepareMarked(client: pg.PoolClient): void {
+  const query = client.query.bind(client) as (...given: unknown[]) => unknown;
+  const named = (text: unknown, ...rest: unknown[]) =>
+    typeof text === 'string' && text.startsWith(MARK)
+      ? query({ name: nameOf(text), text, values: rest[0] })
+      : query(text, ...rest);
+  client.query = named as typeof client.query;
+}
+
+const names = new Map<string, string>();
+
+/** By the text: equal names with unequal texts would be refused. There are as many as such texts in the sources. */
+function nameOf(text: string): string {
+  let name = names.get(text);
+  if (name === undefined) {
+    name = createHash('sha256').update(text).digest('base64url');
+    names.set(text, name);
+  }
+  return name;
 }

@@ -1,7 +1,7 @@
 /** Quotas by caller and UTC day: taken in the transaction of what they are for, so that what is rolled back is given back. */
 import { sql } from 'kysely';
 import { Failure } from '../schema/failures.ts';
-import type { Db, Trx } from './database.ts';
+import { type Db, prepared, type Trx } from './database.ts';
 
 export type QuotaKind = 'tasks';
 
@@ -27,7 +27,7 @@ export async function takeQuota(
   const { principal_id, kind, limit, at, amount = 1 } = take;
   if (limit === 0) return;
   const { day, endsAt } = quotaDay(at);
-  const taken = await sql`
+  const taken = await sql`${prepared}
     INSERT INTO quotas (principal_id, kind, day, used)
     SELECT ${principal_id}, ${kind}, ${day}::date, ${amount}::bigint WHERE ${amount}::bigint <= ${limit}::bigint
     ON CONFLICT (principal_id, kind, day) DO UPDATE SET used = quotas.used + excluded.used

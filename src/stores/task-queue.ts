@@ -5,7 +5,7 @@
 import { sql } from 'kysely';
 import type { Executor, TaskType } from '../schema/names.ts';
 import { type AgentChoice, type AgentNeed, awaits, chooseAgent, fits, lanesByAgents } from './agents.ts';
-import type { Db, Trx } from './database.ts';
+import { type Db, prepared, type Trx } from './database.ts';
 import { TASKS_CHANNEL } from './task-events.ts';
 
 /** A task at the head of its lane. */
@@ -148,7 +148,7 @@ export async function assign(
   by: ExecutorChoice,
   claimId: string | null = null,
 ): Promise<boolean> {
-  const { rows } = await sql`
+  const { rows } = await sql`${prepared}
     WITH task AS (
       UPDATE tasks SET slot = true, phase = 'assigned', assigned_agent = ${by.agent_id}, assigned_at = now(),
         updated_at = now(), lease_until = NULL, progress = 0, stranded_at = NULL

@@ -4,7 +4,7 @@ import type { JsonObject } from '../schema/json.ts';
 import type { TaskStatus, TaskType } from '../schema/names.ts';
 import type { AgentEndpoints, TaskPhase } from '../schema/tables-control.ts';
 import type { TaskStep } from '../schema/task-flow.ts';
-import type { Db, Trx } from './database.ts';
+import { type Db, prepared, type Trx } from './database.ts';
 import { eventsCte, startLine, type TaskRef, taskRunning, taskUpdated, wakeReaders } from './task-events.ts';
 
 /** How an attempt is done. */
@@ -41,7 +41,7 @@ export interface Turn extends TaskRef {
 
 /** Undefined: there is no such task, or another workflow has it by now. */
 export async function readTurn(db: Db | Trx, step: TaskStep): Promise<Turn | undefined> {
-  const { rows } = await sql<Turn>`
+  const { rows } = await sql<Turn>`${prepared}
     SELECT t.task_id, t.owner, t.workflow_id, t.attempt, t.type, t.payload, t.pipeline_id, t.run_id, t.stage,
       t.priority, t.timeout_seconds, t.status, t.phase, t.progress, a.executor AS mode, a.agent_id,
       g.name AS agent_name, g.owner AS agent_owner, g.endpoints, g.credential,
@@ -63,7 +63,7 @@ export async function markRunning(
   task: TaskRef & { attempt: number },
   agentId: string | null,
 ): Promise<void> {
-  await sql`
+  await sql`${prepared}
     WITH task AS (
       UPDATE tasks SET phase = 'running', status = 'running', started_at = coalesce(started_at, now()),
         updated_at = now()

@@ -3,7 +3,7 @@ import { type Selectable, sql } from 'kysely';
 import type { JsonObject } from '../schema/json.ts';
 import type { Executor, TaskType } from '../schema/names.ts';
 import type { Tables } from '../schema/tables.ts';
-import type { Db, Trx } from './database.ts';
+import { type Db, prepared, type Trx } from './database.ts';
 import type { NewRun } from './runs.ts';
 import { eventsCte, taskUpdated, wakeReaders } from './task-events.ts';
 
@@ -31,7 +31,7 @@ export interface NewTaskRow {
 /** The task's row, the row of its workflow and its first event, in one statement. The task stands in the queue then. */
 export async function insertTask(trx: Trx, task: NewTaskRow, run: NewRun): Promise<void> {
   const ref = { task_id: task.task_id, owner: task.owner, workflow_id: run.workflow_id };
-  await sql`
+  await sql`${prepared}
     WITH task AS (
       INSERT INTO tasks (task_id, owner, pipeline_id, run_id, stage, type, payload, priority, timeout_seconds,
         retry_count, executor, capabilities, wanted_agent, needs_agent, workflow_id)
