@@ -31,6 +31,9 @@ const IDEMPOTENCY_KEY = {
   schema: { type: 'string', minLength: 1, maxLength: 255 },
 };
 
+/** Of a download; its type is the object's. */
+const BYTES = { '*/*': { schema: { type: 'string', format: 'binary' } } };
+
 /** The whole document; a plain value, built once. */
 export function openApiDocument(options: OpenApiOptions): JsonObject {
   const components: JsonObject = { Problem: jsonSchema(Problem, 'output', 'Problem', {}) };
@@ -84,7 +87,7 @@ function describe(operation: AnyOperation, http: HttpExposure, components: JsonO
     parameters,
     ...(hasBody ? { requestBody: requestBody(input, inPath, http) } : {}),
     responses: {
-      [String(status)]: success('Success', status === 204 ? null : json(output)),
+      [String(status)]: success('Success', status === 204 ? null : http.answer === 'download' ? BYTES : json(output)),
       // What `statusOf` may answer instead has the same body.
       ...(operation.statusOf ? { '2XX': success('Success', json({ description: 'as above' })) } : {}),
       ...problems(codes),

@@ -32,8 +32,9 @@ export interface AgentTask {
   stage: number | null;
 }
 
-/** Where an agent reports to that answered 202. */
+/** Where an agent reports to that answered 202, and where it gets rows that its payload does not hold. */
 export interface AgentCallbacks {
+  input: string;
   progress: string;
   complete: string;
   fail: string;

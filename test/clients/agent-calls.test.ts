@@ -18,7 +18,7 @@ const TASK = {
   priority: 'high' as const,
   pipeline_id: null,
   stage: null,
-  callbacks: { progress: 'p', complete: 'c', fail: 'f', logs: 'l' },
+  callbacks: { input: 'i', progress: 'p', complete: 'c', fail: 'f', logs: 'l' },
 };
 const KEY = createHash('sha256').update('osta_token').digest();
 

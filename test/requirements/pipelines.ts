@@ -140,6 +140,7 @@ export const PIPELINES: Requirement[] = [
       'integration/pipelines/agents',
       'a stage for an agent is a task of the run, and its answer is the stage’s output',
       'rows go to agents in batches and come back as one table',
+      'rows that a payload does not hold are fetched by the agent that has the task, and by nobody else but its owner',
     ),
   ),
   need(

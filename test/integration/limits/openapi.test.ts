@@ -20,6 +20,12 @@ const responsesOf = (name: string): Responses => {
 const routed = operations.filter(({ http }) => http);
 
 describe('every operation', () => {
+  it('that answers with bytes promises no JSON', () => {
+    const downloads = routed.filter(({ http }) => http?.answer === 'download').map(({ name }) => name);
+    expect(downloads).toEqual(expect.arrayContaining(['runs.artifact', 'tasks.input']));
+    for (const name of downloads) expect(Object.keys(responsesOf(name)['200']?.content ?? {})).toEqual(['*/*']);
+  });
+
   it.each(routed.map(({ name }) => name))('%s names what the door itself may answer', (name) => {
     const responses = responsesOf(name);
     const operation = routed.find((one) => one.name === name);
