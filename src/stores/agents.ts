@@ -2,7 +2,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { AgentStatus, TaskType } from '../schema/names.ts';
 import type { AgentEndpoints } from '../schema/tables-control.ts';
-import type { Db, Trx } from './database.ts';
+import { type Db, prepared, type Trx } from './database.ts';
 
 export interface AgentNeed {
   /** Whose task it is: its own agents do it, and shared ones. */
@@ -154,7 +154,7 @@ function modeOf(agent: string): RawBuilder<AgentChoice['mode']> {
  */
 export async function chooseAgent(trx: Trx | Db, need: AgentNeed): Promise<AgentChoice | null> {
   const wanted = needOf(need);
-  const found = await sql<AgentChoice>`
+  const found = await sql<AgentChoice>`${prepared}
     SELECT a.agent_id, a.owner, a.name, ${modeOf('a')} AS mode, a.endpoints, a.credential, a.max_concurrency,
       a.max_concurrency - coalesce(busy.running, 0) AS free
     FROM agents AS a LEFT JOIN ${busyAgents} AS busy ON busy.agent_id = a.agent_id
@@ -172,7 +172,7 @@ export async function chooseAgent(trx: Trx | Db, need: AgentNeed): Promise<Agent
 /** Whether any agent at work, busy or not, of whatever mode, could do it. */
 export async function fits(trx: Trx | Db, need: Omit<AgentNeed, 'exclude'>): Promise<boolean> {
   const wanted = needOf({ ...need, exclude: [] });
-  const found = await sql<{ fits: boolean }>`SELECT ${anyAtWork(wanted)} AS fits`.execute(trx);
+  const found = await sql<{ fits: boolean }>`${prepared}SELECT ${anyAtWork(wanted)} AS fits`.execute(trx);
   return found.rows[0]?.fits ?? false;
 }
 
@@ -180,6 +180,15 @@ export async function fits(trx: Trx | Db, need: Omit<AgentNeed, 'exclude'>): Pro
 export async function awaits(trx: Trx | Db, need: AgentNeed): Promise<boolean> {
   const found = await sql<{ awaits: boolean }>`SELECT ${anyToWaitFor(needOf(need))} AS awaits`.execute(trx);
   return found.rows[0]?.awaits ?? false;
+}
+
+/** Whether any agent at work, busy or not, could do the task that has neither tried it before nor has it now. */
+export async function othersCould(trx: Trx, taskId: string): Promise<boolean> {
+  const found = await sql<{ could: boolean }>`
+    SELECT EXISTS (SELECT FROM tasks AS t JOIN agents AS able ON able.agent_id <> ALL(t.excluded_agents)
+      AND able.agent_id IS DISTINCT FROM t.assigned_agent AND ${isAtWork('able')} AND ${canDo('able', needOfTask('t'))}
+      WHERE t.task_id = ${taskId}) AS could`.execute(trx);
+  return found.rows[0]?.could ?? false;
 }
 
 /** The same as `fits`, within a query. */

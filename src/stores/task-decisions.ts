@@ -8,8 +8,8 @@ export type Ending =
   | { kind: 'completed' }
   | { kind: 'failed'; error: FailureRecord; retryable: boolean }
   | { kind: 'timeout' }
-  /** Whoever did it went away, or was never reached. */
-  | { kind: 'lost'; detail: string }
+  /** Whoever did it went away, was never reached, or said "not now": `pause_ms` is how long it asked to be left alone. */
+  | { kind: 'lost'; detail: string; pause_ms?: number }
   | { kind: 'cancelled' };
 
 export interface Standing {
@@ -19,6 +19,8 @@ export interface Standing {
   retries: number;
   lost: number;
   agent_id: string | null;
+  /** Whether somebody is at work who could do it and has not tried: a pause that its agent asked for does not matter then. */
+  others?: boolean;
 }
 
 export interface Decision {
@@ -41,6 +43,15 @@ export function backoff(times: number): number {
   return Math.min(FIRST_BACKOFF_MS * 2 ** times, LONGEST_BACKOFF_MS);
 }
 
+/**
+ * The first goes on at once; agents that cannot be reached time and again are not called without a pause. What the last
+ * one asked for is kept to, up to the longest pause, when there is nobody else.
+ */
+function pauseAfterLoss({ lost, others }: Standing, asked: number): number {
+  const pause = lost > 0 ? backoff(lost - 1) : 0;
+  return others ? pause : Math.max(pause, Math.min(asked, LONGEST_BACKOFF_MS));
+}
+
 export function decide(task: Standing, ending: Ending): Decision {
   const { retries, lost } = task;
   const over = { backoff_ms: 0, retries, lost, exclude: false };
@@ -57,8 +68,7 @@ export function decide(task: Standing, ending: Ending): Decision {
         status: again ? 'retrying' : 'failed',
         attempt_status: 'lost',
         error,
-        // The first goes on at once; an agent that cannot be reached time and again is not asked without a pause.
-        backoff_ms: again && lost > 0 ? backoff(lost - 1) : 0,
+        backoff_ms: again ? pauseAfterLoss(task, ending.pause_ms ?? 0) : 0,
         lost: lost + 1,
         exclude: task.agent_id !== null,
       };

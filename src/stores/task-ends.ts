@@ -6,7 +6,8 @@ import type { TaskStatus, TaskType } from '../schema/names.ts';
 import type { FailureRecord } from '../schema/tables.ts';
 import type { TaskPhase } from '../schema/tables-control.ts';
 import type { NextStep, TaskStep } from '../schema/task-flow.ts';
-import type { Trx } from './database.ts';
+import { othersCould } from './agents.ts';
+import { prepared, type Trx } from './database.ts';
 import type { NewEvent } from './events.ts';
 import { type Decision, decide, type Ending, type Standing } from './task-decisions.ts';
 import {
@@ -62,7 +63,8 @@ export async function endAttempt(trx: Trx, step: TaskStep, end: AttemptEnd, cap:
   }
   const ending = reportedEnding(row) ?? end.ending;
   if (ending.kind === 'reported') throw new Failure('conflict', `Attempt ${step.attempt} was not reported on`);
-  const decision = decide(row, ending);
+  const asked = ending.kind === 'lost' && (ending.pause_ms ?? 0) > 0;
+  const decision = decide(asked ? { ...row, others: await othersCould(trx, row.task_id) } : row, ending);
   const completion = row.completion_id === null ? (end.completion ?? null) : null;
   await write(trx, row, decision, completion);
   const assigned = row.slot || decision.status === 'retrying' ? await admit(trx, cap) : [];
@@ -79,7 +81,7 @@ export async function endAttempt(trx: Trx, step: TaskStep, end: AttemptEnd, cap:
 
 async function lockRow(trx: Trx, step: TaskStep): Promise<Row> {
   // The attempt is locked on its own, so that a report accepted while this waited is seen.
-  const { rows } = await sql<Row>`
+  const { rows } = await sql<Row>`${prepared}
     WITH a AS (
       SELECT status, completion_id, error FROM task_attempts
       WHERE task_id = ${step.task_id} AND attempt = ${step.attempt} FOR UPDATE
@@ -129,7 +131,7 @@ async function write(
   const errorJson = error === null ? null : JSON.stringify(error);
   const progress = status === 'completed' ? 1 : row.progress;
   const silent = row.phase === 'assigned' && status !== 'cancelled';
-  await sql`
+  await sql`${prepared}
     WITH ${completion === null ? sql`` : resultCte(row, completion)} task AS (
       UPDATE tasks SET status = ${status}, phase = ${phase}, slot = false, lease_until = NULL,
         attempt = ${over ? row.attempt : row.attempt + 1}, retries = ${decision.retries}, lost = ${decision.lost},

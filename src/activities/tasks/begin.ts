@@ -231,13 +231,15 @@ function faultOf(result: JsonObject): string | null {
 
 async function failed(deps: Deps, step: TaskStep, failure: Failure, late: boolean): Promise<TaskTurn> {
   if (late) return { kind: 'over', next: await settleAttempt(deps, step, { ending: { kind: 'timeout' } }) };
-  if (failure.code === 'agent_unreachable') return lost(deps, step, failure.message);
+  if (failure.code === 'agent_unreachable') return lost(deps, step, failure.message, failure.retryAfterSeconds);
   const error = { code: failure.code, detail: failure.message };
   // Another agent may be able to: only what is wrong with the task itself is final.
   const retryable = failure.code !== 'invalid_input';
   return { kind: 'over', next: await settleAttempt(deps, step, { ending: { kind: 'failed', error, retryable } }) };
 }
 
-async function lost(deps: Deps, step: TaskStep, detail: string): Promise<TaskTurn> {
-  return { kind: 'over', next: await settleAttempt(deps, step, { ending: { kind: 'lost', detail } }) };
+/** `pauseSeconds`: what the agent asked for before it is called again. */
+async function lost(deps: Deps, step: TaskStep, detail: string, pauseSeconds?: number): Promise<TaskTurn> {
+  const pause = pauseSeconds === undefined ? {} : { pause_ms: pauseSeconds * 1000 };
+  return { kind: 'over', next: await settleAttempt(deps, step, { ending: { kind: 'lost', detail, ...pause } }) };
 }

@@ -135,6 +135,54 @@ test('an agent that cannot be reached costs no retry', async () => {
   expect(detail).toMatchObject({ lost: 1, attempts: [{ agent_id: dead.id, status: 'lost' }, { status: 'completed' }] });
 });
 
+test.each([500, 501, 505])(
+  'an agent that answers %d has failed, and is called no more often than retry_count allows',
+  async (status) => {
+    const broken = await push(() => ({ status, body: { detail: 'out of paper' } }));
+    await stand.agent({ name: `f${status}`, capabilities: ['processing'], endpoints: broken.endpoints });
+    const id = await stand.submit(caller, { executor: 'agent', retry_count: 0 });
+    const detail = await stand.untilStatus(caller, id, 'failed');
+    expect(detail).toMatchObject({
+      lost: 0,
+      error: { code: 'agent_failed', detail: expect.stringContaining(`answered ${status}: out of paper`) },
+      attempts: [{ status: 'failed', error: { code: 'agent_failed' } }],
+    });
+    expect(broken.tasks).toHaveLength(1);
+  },
+);
+
+test.each([502, 503, 504, 408, 425, 429])('an agent that answers %d costs no retry', async (status) => {
+  const busy = await push(() => ({ status }));
+  const good = await push(() => ({ status: 200, body: {} }));
+  const first = await stand.agent({ name: `b${status}`, capabilities: ['processing'], endpoints: busy.endpoints });
+  const second = await stand.agent({ name: `g${status}`, capabilities: ['processing'], endpoints: good.endpoints });
+  await second.call('POST', `/api/v1/agents/${second.id}/heartbeat`, { current_load: 0.9 });
+  const id = await stand.submit(caller, { executor: 'agent', retry_count: 0 });
+  const detail = await stand.untilStatus(caller, id, 'completed', 'failed');
+  expect(detail).toMatchObject({
+    status: 'completed',
+    lost: 1,
+    attempts: [
+      { agent_id: first.id, status: 'lost' },
+      { agent_id: second.id, status: 'completed' },
+    ],
+  });
+  expect(busy.tasks).toHaveLength(1);
+});
+
+test('"not now" with Retry-After is kept to when there is nobody else', async () => {
+  let calls = 0;
+  const busy = await push(() =>
+    ++calls === 1 ? { status: 503, headers: { 'retry-after': '2' } } : { status: 200, body: { calls } },
+  );
+  await stand.agent({ name: 'later', capabilities: ['processing'], endpoints: busy.endpoints });
+  const id = await stand.submit(caller, { executor: 'agent', retry_count: 0 });
+  const { attempts, result } = await stand.untilStatus(caller, id, 'completed', 'failed');
+  expect(result).toEqual({ calls: 2 });
+  const [one, two] = attempts;
+  expect(Date.parse(two.started_at) - Date.parse(one.ended_at)).toBeGreaterThanOrEqual(2_000);
+});
+
 test('an attempt that takes too long times out and has failed', async () => {
   const slow = await push(() => new Promise(() => {}));
   await stand.agent({ name: 's1', capabilities: ['processing'], endpoints: slow.endpoints });

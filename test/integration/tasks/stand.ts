@@ -158,26 +158,30 @@ export interface PushAgent {
   close(): Promise<void>;
 }
 
+/** What an agent answers. */
+interface Said {
+  status: number;
+  body?: unknown;
+  headers?: Record<string, string>;
+}
+
 /** An agent that is called. What `onTask` answers goes back as it is: 200 with a result, 202, anything. */
 export async function pushAgent(
-  onTask: (
-    task: any,
-    request: IncomingMessage,
-  ) => { status: number; body?: unknown } | Promise<{ status: number; body?: unknown }>,
-  onStatus: (query: URLSearchParams) => { status: number; body?: unknown } = () => ({ status: 404 }),
+  onTask: (task: any, request: IncomingMessage) => Said | Promise<Said>,
+  onStatus: (query: URLSearchParams) => Said = () => ({ status: 404 }),
 ): Promise<PushAgent> {
   const tasks: any[] = [];
   const withdrawn: string[] = [];
   const server: Server = createServer(async (request, response) => {
     const url = new URL(request.url ?? '/', 'http://agent');
-    let answer: { status: number; body?: unknown } = { status: 204 };
+    let answer: Said = { status: 204 };
     if (request.method === 'DELETE') withdrawn.push(url.search);
     else if (request.method === 'POST') {
       const task = JSON.parse(await text(request));
       tasks.push(task);
       answer = await onTask(task, request);
     } else answer = onStatus(url.searchParams);
-    response.writeHead(answer.status, { 'content-type': 'application/json' });
+    response.writeHead(answer.status, { 'content-type': 'application/json', ...answer.headers });
     response.end(answer.body === undefined ? '' : JSON.stringify(answer.body));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -49,6 +49,15 @@ describe('the end of an attempt', () => {
     });
   });
 
+  test('a pause that an agent asked for is kept to when there is nobody else, and not for more than a minute', () => {
+    const later = (pause_ms: number) => ({ kind: 'lost', detail: 'not now', pause_ms }) as const;
+    expect(decide(task, later(7_000))).toMatchObject({ status: 'retrying', retries: 0, lost: 1, backoff_ms: 7_000 });
+    expect(decide({ ...task, others: true }, later(7_000)).backoff_ms).toBe(0);
+    expect(decide({ ...task, lost: 5 }, later(7_000)).backoff_ms).toBe(16_000);
+    expect(decide(task, later(86_400_000)).backoff_ms).toBe(60_000);
+    expect(decide({ ...task, lost: MAX_LOST }, later(7_000))).toMatchObject({ status: 'failed', backoff_ms: 0 });
+  });
+
   test('the house itself is never passed over', () => {
     const builtin = { ...task, agent_id: null };
     expect(decide(builtin, { kind: 'failed', error, retryable: true }).exclude).toBe(false);
