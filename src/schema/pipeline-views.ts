@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { FailureView } from './files.ts';
 import { PIPELINE_RUN_STATUSES, STAGE_STATUSES, STAGE_TYPES } from './names.ts';
 import { Notification, PipelineDefinition } from './pipelines.ts';
+import { RUN_STATUSES } from './workflows.ts';
 
 const time = z.iso.datetime();
 
@@ -74,21 +75,41 @@ const StageTimes = {
   seconds: z.number().nullable(),
 };
 
+/** One try of a stage or an item: of how many is bounded, the newest are shown. */
+export const TryView = z.object({
+  attempt: z.int().describe('counts anew with each attempt of the run'),
+  run_attempt: z.int(),
+  status: z.enum(['running', 'completed', 'failed', 'cancelled']),
+  started_at: time,
+  completed_at: time.nullable(),
+  error: FailureView.nullable(),
+  put_off: z.int().describe("how often the caller's rate limit put it off"),
+});
+
 export const RunStageView = z.object({
   stage: z.int(),
   name: z.string(),
   type: z.enum(STAGE_TYPES),
   ...StageTimes,
+  /** The last 20 tries, oldest first, those of earlier attempts of the run too; empty for a stage with items. */
+  attempts: z.array(TryView),
   /** Rows and bytes of the table it made; null without one. */
   dataset: z.object({ rows: z.int(), bytes: z.int(), sha256: z.string(), columns: z.int() }).nullable(),
   artifacts: z.array(z.string()),
   summary: z.record(z.string(), z.json()).nullable(),
-  /** How its items stand by status, and the first hundred that failed; null without `for_each`. */
+  /** How its items stand by status, and the first hundred that failed, with their last 5 tries; null without `for_each`. */
   items: z
     .object({
       total: z.int(),
       by_status: z.record(z.string(), z.int()),
-      failed: z.array(z.object({ item: z.int(), attempt: z.int(), error: FailureView.nullable() })),
+      failed: z.array(
+        z.object({
+          item: z.int(),
+          attempt: z.int(),
+          error: FailureView.nullable(),
+          attempts: z.array(TryView),
+        }),
+      ),
     })
     .nullable(),
 });
@@ -106,11 +127,25 @@ export const ApprovalView = z.object({
   comment: z.string().nullable(),
 });
 
+/** An attempt of a run before the one that its summary tells of, with the workflow that made it. */
+export const EarlierAttempt = z.object({
+  attempt: z.int(),
+  workflow_id: z.string(),
+  /** Null where nothing is known of it any more. */
+  status: z.enum(RUN_STATUSES).nullable(),
+  error: FailureView.nullable(),
+  started_at: time.nullable(),
+  completed_at: time.nullable(),
+  links: RunLinks.pick({ workflow: true, ui: true }),
+});
+
 export const RunView = RunSummary.extend({
   input_data: z.record(z.string(), z.json()).nullable(),
   parameters: z.record(z.string(), z.json()),
   notification: Notification.nullable(),
   stages: z.array(RunStageView),
+  /** Of a run that was retried: the last 20, oldest first. */
+  earlier_attempts: z.array(EarlierAttempt),
   /** Approvals that wait for a decision. */
   approvals: z.array(ApprovalView),
   links: RunLinks,

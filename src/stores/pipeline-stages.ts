@@ -6,6 +6,7 @@ import type { StageDefinition } from '../schema/pipelines.ts';
 import type { StageOutput } from '../schema/stages/contract.ts';
 import type { FailureRecord, Tables } from '../schema/tables.ts';
 import type { Db, Trx } from './database.ts';
+import { noteTriesCancelled, noteTryBegun, noteTryEnded } from './pipeline-tries.ts';
 
 export type StageRow = Selectable<Tables['pipeline_stages']>;
 
@@ -117,7 +118,9 @@ export async function beginTry(trx: Trx, ref: StageRef, taskId: string | null = 
     })
     .where('status', 'not in', OVER)
     .executeTakeFirst();
-  return changed.numUpdatedRows > 0n;
+  if (changed.numUpdatedRows === 0n) return false;
+  await noteTryBegun(trx, ref);
+  return true;
 }
 
 /**
@@ -164,7 +167,9 @@ export async function completeStage(trx: Trx, ref: Place, output: StageOutput): 
     })
     .where('status', 'not in', OVER)
     .executeTakeFirst();
-  return changed.numUpdatedRows > 0n;
+  if (changed.numUpdatedRows === 0n) return false;
+  await noteTryEnded(trx, ref, 'completed', null);
+  return true;
 }
 
 /** Any other change of status; a stage that is over only turns from failed to compensated. */
@@ -184,7 +189,10 @@ export async function setStage(
     })
     .where((eb) => eb.or([eb('status', 'not in', OVER), ...(from.length > 0 ? [eb('status', 'in', from)] : [])]))
     .executeTakeFirst();
-  return changed.numUpdatedRows > 0n;
+  if (changed.numUpdatedRows === 0n) return false;
+  const { status, error } = change;
+  if (status === 'failed' || status === 'retrying') await noteTryEnded(trx, ref, 'failed', error);
+  return true;
 }
 
 /** Back to the beginning, whatever it was: for a retry, and for a compensating stage that is needed after all. */
@@ -217,6 +225,7 @@ export async function cancelOpenStages(trx: Trx, runId: string, reason: string):
     .where('run_id', '=', runId)
     .where('status', 'not in', OVER)
     .execute();
+  await noteTriesCancelled(trx, runId);
 }
 
 function at(trx: Trx, { run_id, stage, item }: Place) {

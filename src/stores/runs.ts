@@ -25,6 +25,12 @@ export async function insertRun(trx: Trx, run: NewRun): Promise<void> {
     .execute();
 }
 
+/** Of these the ones that are kept still, in no order. */
+export async function findRuns(db: Db | Trx, workflowIds: string[]): Promise<RunRow[]> {
+  if (workflowIds.length === 0) return [];
+  return db.selectFrom('workflow_runs').selectAll().where('workflow_id', 'in', workflowIds).execute();
+}
+
 export async function findRun(db: Db | Trx, workflowId: string): Promise<RunRow | undefined> {
   return db.selectFrom('workflow_runs').selectAll().where('workflow_id', '=', workflowId).executeTakeFirst();
 }

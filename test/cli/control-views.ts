@@ -130,6 +130,7 @@ export function stage(changes: Partial<Stage> & Pick<Stage, 'stage' | 'name' | '
     started_at: null,
     ended_at: null,
     seconds: null,
+    attempts: [],
     dataset: null,
     artifacts: [],
     summary: null,
@@ -162,6 +163,7 @@ export function runView(changes: Partial<RunView> = {}): RunView {
       stage({ stage: 0, name: 'read', status: 'completed', progress: 1 }),
       stage({ stage: 1, name: 'write', status: 'completed', progress: 1 }),
     ],
+    earlier_attempts: [],
     approvals: [],
     links: {
       self,

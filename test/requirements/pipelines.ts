@@ -39,6 +39,11 @@ export const PIPELINES: Requirement[] = [
   need(
     'p3.4',
     'A run is shown with stages, attempts, times, progress and where to see it in Temporal’s Web UI',
+    t(
+      'integration/pipelines/flow',
+      'a run shows the tries and the workflow of its earlier attempts, and what was being tried when it was cancelled',
+      'of very many tries the last 20 are shown',
+    ),
     t('integration/pipelines/data', 'the sample pipeline runs over the sample data'),
     t('services/pipelines/views', 'a run leads to everything about it, Temporal’s Web UI too'),
     t('integration/pipelines/flow', 'a stage is tried again as often as it may, and attempts are counted'),

@@ -1,6 +1,5 @@
 /** Admission of a run: its rows and its idempotency key in one transaction, then its workflow. */
 import { createHash, randomUUID } from 'node:crypto';
-import { checkWebhook } from '../../clients/webhooks.ts';
 import type { Deps } from '../../deps.ts';
 import { Failure, type Fault } from '../../schema/failures.ts';
 import { WORKFLOWS } from '../../schema/names.ts';
@@ -16,13 +15,9 @@ import { insertRun, type NewRun } from '../../stores/runs.ts';
 import { startAdmitted } from '../engine.ts';
 import { compensatorOf } from './check.ts';
 import { depthOf, runPrincipal } from './principal.ts';
+import { workflowIdOf } from './workflow-id.ts';
 
 const OPERATION = 'pipelines.execute';
-
-/** Workflow id of an attempt of a run: `run-<id>`, then `run-<id>~2`. */
-export function workflowIdOf(runId: string, attempt: number): string {
-  return attempt === 1 ? `run-${runId}` : `run-${runId}~${attempt}`;
-}
 
 export function workflowOf(run: Pick<PipelineRunRow, 'run_id' | 'pipeline_id' | 'owner'>, attempt: number): NewRun {
   const input: RunPipelineInput = { run_id: run.run_id, pipeline_id: run.pipeline_id, owner: run.owner, attempt };
@@ -129,5 +124,5 @@ async function checkExecution(deps: Deps, principal: Principal, execution: Execu
   if (faults.length > 0) {
     throw new Failure('invalid_input', faults.map(({ path, message }) => `${path}: ${message}`).join('; '), { faults });
   }
-  if (webhook !== undefined) await checkWebhook(webhook, deps.config.EGRESS_ALLOW);
+  if (webhook !== undefined) await deps.egress.check(webhook, { httpsOnly: true });
 }

@@ -237,10 +237,67 @@ test('a stage is tried again as often as it may, and attempts are counted', asyn
   const run = await stand.over(await stand.execute(ana, pipeline([act('shaky', { retry })])));
   expect(run.stages[0]).toMatchObject({ status: 'completed', attempt: 3 });
   expect(calls).toHaveLength(3);
+  const { attempts } = run.stages[0];
+  expect(attempts.map((one: any) => [one.attempt, one.run_attempt, one.status, one.error?.detail])).toEqual([
+    [1, 1, 'failed', 'try 1'],
+    [2, 1, 'failed', 'try 2'],
+    [3, 1, 'completed', undefined],
+  ]);
+  const times = attempts.flatMap((one: any) => [Date.parse(one.started_at), Date.parse(one.completed_at)]);
+  expect(times).toEqual(times.toSorted((a: number, b: number) => a - b));
 
   does['wrong'] = fails('invalid_input');
   const never = await stand.over(await stand.execute(ana, pipeline([act('wrong', { retry })])));
   expect(never.stages[0]).toMatchObject({ status: 'failed', attempt: 1 });
+});
+
+test('a run shows the tries and the workflow of its earlier attempts, and what was being tried when it was cancelled', async () => {
+  let good = false;
+  does['first'] = ({ signal }) =>
+    good || new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+  const runId = await stand.execute(ana, pipeline([act('first'), act('second')]));
+  const running = await stand.until(runId, (run) => run.stages[0].attempts.length === 1);
+  expect(running.stages[0].attempts).toMatchObject([{ attempt: 1, status: 'running', completed_at: null }]);
+  expect(running.earlier_attempts).toEqual([]);
+  await stand.call(ana, 'runs.cancel', { run_id: runId });
+  await stand.over(runId);
+  does['first'] = fails('execution_error', 'not so');
+  await stand.call(ana, 'runs.retry', { run_id: runId });
+  await stand.over(runId);
+  good = true;
+  does['first'] = () => ({});
+  await stand.call(ana, 'runs.retry', { run_id: runId });
+  const run = await stand.over(runId);
+  const [first, second] = run.stages;
+  expect(first.attempts.map((one: any) => [one.run_attempt, one.attempt, one.status, one.error])).toEqual([
+    [1, 1, 'cancelled', null],
+    [2, 1, 'failed', { code: 'execution_error', detail: 'not so' }],
+    [3, 1, 'completed', null],
+  ]);
+  expect(second.attempts).toMatchObject([{ run_attempt: 3, attempt: 1, status: 'completed' }]);
+  expect(run.earlier_attempts).toMatchObject([
+    { attempt: 1, workflow_id: `run-${runId}`, status: 'cancelled', error: null },
+    { attempt: 2, workflow_id: `run-${runId}~2`, status: 'failed', error: { code: 'execution_error' } },
+  ]);
+  for (const { workflow_id, links, started_at, completed_at } of run.earlier_attempts) {
+    expect(links.ui).toContain(`/workflows/${encodeURIComponent(workflow_id)}`);
+    expect(links.workflow).toBe(`/api/v1/workflows/${encodeURIComponent(workflow_id)}`);
+    expect(Date.parse(completed_at)).toBeGreaterThanOrEqual(Date.parse(started_at));
+    expect(await stand.call(ana, 'workflows.get', { workflow_id })).toMatchObject({ workflow_id });
+  }
+});
+
+test('of very many tries the last 20 are shown', async () => {
+  does['shaky'] = fails('execution_error');
+  const stages = [act('shaky', { retry: { max_attempts: 12, backoff_seconds: 0 } })];
+  const runId = await stand.execute(ana, pipeline(stages));
+  await stand.over(runId);
+  await stand.call(ana, 'runs.retry', { run_id: runId });
+  const run = await stand.until(runId, (now) => now.attempt === 2 && now.completed_at !== null);
+  const { attempts } = run.stages[0];
+  expect(attempts).toHaveLength(20);
+  expect(attempts[0]).toMatchObject({ run_attempt: 1, attempt: 5 });
+  expect(attempts.at(-1)).toMatchObject({ run_attempt: 2, attempt: 12 });
 });
 
 test('for_each runs an item of a list each, so many at once, with rows of their own', async () => {
@@ -283,7 +340,12 @@ test('an item that fails fails the stage after all were tried, and a retry does 
   const run = await stand.over(runId);
   expect(run.error.detail).toBe('Stage each: 1 of 4 items failed; item 2: no three');
   expect(run.stages[0].items).toMatchObject({ by_status: { completed: 3, failed: 1 }, failed: [{ item: 2 }] });
-  expect(run.stages[0]).toMatchObject({ attempt: 2, seconds: expect.any(Number) });
+  expect(run.stages[0]).toMatchObject({ attempt: 2, seconds: expect.any(Number), attempts: [] });
+  const error = { code: 'execution_error', detail: 'no three' };
+  expect(run.stages[0].items.failed[0].attempts).toMatchObject([
+    { attempt: 1, status: 'failed', error },
+    { attempt: 2, status: 'failed', error },
+  ]);
   broken = false;
   calls.length = 0;
   await stand.call(ana, 'runs.retry', { run_id: runId });
