@@ -14,6 +14,12 @@ interface Service {
   ports?: string[];
 }
 
+interface Scrape {
+  authorization?: { credentials_file?: string };
+  static_configs?: { targets: string[] }[];
+  dns_sd_configs?: { names: string[]; port: number }[];
+}
+
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const { services } = parse(readFileSync(join(ROOT, 'docker-compose.yml'), 'utf8'), { merge: true }) as {
   services: Record<string, Service>;
@@ -31,6 +37,32 @@ test('every setting is one of the schema, and together they are valid', () => {
     const config = loadConfig({ env, cwd: '/' });
     expect(config.DATABASE_URL).toContain('@postgres:');
     expect(config.MAX_CONCURRENT_TASKS).toBe(loadConfig({ env: {}, cwd: '/' }).MAX_CONCURRENT_TASKS);
+  }
+});
+
+test('Prometheus reaches the API and every worker itself, where they listen beyond their own loopback', () => {
+  const { scrape_configs } = parse(readFileSync(join(ROOT, 'deploy/prometheus.yml'), 'utf8'), { merge: true }) as {
+    scrape_configs: Scrape[];
+  };
+  const config = (name: string) => {
+    const env = services[name]?.environment ?? {};
+    return loadConfig({
+      env: Object.fromEntries(Object.entries(env).map(([key, value]) => [key, bare(value)])),
+      cwd: '/',
+    });
+  };
+  const [api, worker] = [config('api'), config('worker')];
+  const asked = scrape_configs.flatMap(({ static_configs = [], dns_sd_configs = [] }) => [
+    ...static_configs.flatMap(({ targets }) => targets),
+    ...dns_sd_configs.flatMap(({ names, port }) => names.map((name) => `${name}:${port}`)),
+  ]);
+  expect(asked).toEqual([`api:${api.SERVER_PORT}`, `worker:${worker.WORKER_METRICS_PORT}`]);
+  for (const { authorization } of scrape_configs) expect(authorization?.credentials_file).toBeDefined();
+  expect([api.HOST, worker.WORKER_METRICS_HOST]).toEqual(['0.0.0.0', '0.0.0.0']);
+  // By the name that Prometheus gives it; a worker asks for no name.
+  expect(api.ALLOWED_HOSTS).toContain('api');
+  for (const { environment = {} } of ours.map(([, service]) => service)) {
+    expect(environment.METRICS_TOKEN).toContain('METRICS_TOKEN:-');
   }
 });
 

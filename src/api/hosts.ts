@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import type { MiddlewareHandler } from 'hono';
 import type { Config } from '../schema/config.ts';
 import { Failure } from '../schema/failures.ts';
+import { bareHost, isLoopbackName } from '../schema/host-names.ts';
 import type { ApiContext, ApiEnv } from './context.ts';
 import { problem } from './problems.ts';
 
@@ -40,17 +41,4 @@ export function hostCheck(settings: HostSettings): MiddlewareHandler<ApiEnv> {
 /** `Host` with its port, as the client sent it. */
 export function hostHeader(c: ApiContext): string {
   return c.req.header('host') ?? new URL(c.req.url).host;
-}
-
-export function isLoopbackName(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
-}
-
-/** Without port and brackets, in lower case. */
-export function bareHost(host: string): string {
-  const lower = host.trim().toLowerCase();
-  const bracketed = /^\[([^\]]*)\](?::\d+)?$/.exec(lower);
-  if (bracketed) return bracketed[1] ?? '';
-  if (isIP(lower) === 6) return lower;
-  return lower.replace(/:\d*$/, '').replace(/\.$/, '');
 }

@@ -2,8 +2,9 @@
 import { isIP } from 'node:net';
 import type { MiddlewareHandler } from 'hono';
 import type { Config } from '../schema/config.ts';
+import { bareHost, isLoopbackName } from '../schema/host-names.ts';
 import type { ApiContext, ApiEnv } from './context.ts';
-import { bareHost, hostHeader, isLoopbackName } from './hosts.ts';
+import { hostHeader } from './hosts.ts';
 
 /** A year (RFC 6797). */
 const STRICT_TRANSPORT = 'max-age=31536000';

@@ -6,42 +6,8 @@ import { parse as parseDotenv } from 'dotenv';
 import { z } from 'zod';
 import { closedBuckets, isBucketName, parseDataPlace } from './data-places.ts';
 import { trustedDatabase } from './database-url.ts';
+import { bytes, flag, integer, key32, list, parts, url } from './setting-kinds.ts';
 
-const integer = (fallback: number, min: number, max: number) =>
-  z.coerce.number().int().min(min).max(max).default(fallback);
-const bytes = (fallback: number) => integer(fallback, 1, Number.MAX_SAFE_INTEGER);
-const flag = (fallback: boolean) =>
-  z
-    .enum(['true', 'false', '1', '0', 'yes', 'no'])
-    .default(fallback ? 'true' : 'false')
-    .transform((value) => value === 'true' || value === '1' || value === 'yes');
-const parts = (fallback = '') =>
-  z
-    .string()
-    .default(fallback)
-    .transform((value) =>
-      value
-        .split(',')
-        .map((part) => part.trim())
-        .filter(Boolean),
-    );
-const list = parts();
-const key32 = z
-  .string()
-  .transform((value, context) => {
-    const key = Buffer.from(value, /^[0-9a-f]{64}$/i.test(value) ? 'hex' : 'base64');
-    if (key.length === 32) return value;
-    context.addIssue({ code: 'custom', message: 'must be 32 bytes as 64 hex digits or base64' });
-    return z.NEVER;
-  })
-  .optional();
-const url = (protocols: string[]) =>
-  z
-    .string()
-    .refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), {
-      message: `must be an address starting with ${protocols.map((p) => `${p}//`).join(' or ')}`,
-    })
-    .optional();
 const GIB = 1024 ** 3;
 
 /** Every setting by its variable. The README's table is made from the descriptions. */
@@ -107,8 +73,13 @@ const ENVIRONMENT = z.object({
   PAYLOAD_KEY: key32.describe('encrypts workflow payloads; created in DATA_DIR when absent'),
   EGRESS_ALLOW: list.describe('hosts and CIDR blocks that outgoing calls may reach although they are private'),
   METRICS_TOKEN: z.string().min(16).optional().describe('bearer token for /metrics from beyond loopback'),
+  WORKER_METRICS_HOST: z
+    .string()
+    .min(1)
+    .default('127.0.0.1')
+    .describe('address the metrics of a worker listen on; beyond loopback they want METRICS_TOKEN too'),
   WORKER_METRICS_PORT: integer(0, 0, 65_535).describe(
-    'loopback port of the metrics of a worker (0: a free one, which the API on the same DATA_DIR finds by itself)',
+    'port of the metrics of a worker (0: a free one, which the API on the same machine and DATA_DIR finds by itself)',
   ),
   OTEL_EXPORTER_OTLP_ENDPOINT: url(['http:', 'https:']).describe('where traces go'),
   LOG_LEVEL: z

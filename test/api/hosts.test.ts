@@ -1,6 +1,6 @@
 /** Host names as they come in headers. */
 import { describe, expect, it } from 'vitest';
-import { bareHost, isLoopbackName } from '../../src/api/hosts.ts';
+import { bareHost, isLoopbackName } from '../../src/schema/host-names.ts';
 
 describe('bareHost', () => {
   it.each([
