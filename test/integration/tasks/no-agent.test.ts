@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createAgentWatch } from '../../../src/services/agents/watch.ts';
 import { lookAtStranded } from '../../../src/services/tasks/overdue.ts';
+import { overdueTasks } from '../../../src/stores/task-stranded.ts';
 import { type Caller, openStand, pushAgent, type Stand } from './stand.ts';
 
 let stand: Stand;
@@ -77,6 +78,9 @@ describe('an auto task that the built-in executor cannot do', () => {
     const next = await stand.agent({ name: 'comes', capabilities: ['processing'] });
     expect(await next.claim()).toMatchObject([{ task_id: id, attempt: 2 }]);
     expect(await detail(id)).toMatchObject({ status: 'running', waits_for_agent: null });
+    // Otherwise its next wait would be over before it began.
+    const row = await stand.deps.db.selectFrom('tasks').select('stranded_at').executeTakeFirstOrThrow();
+    expect(row.stranded_at).toBeNull();
   });
 
   test('fails when none has come for as long as an attempt may take, and can be tried again', async () => {
@@ -109,7 +113,10 @@ describe('an auto task that the built-in executor cannot do', () => {
     const id = await stand.submit(developer, ODD);
     await look();
     await ageBy(id, 61);
+    expect(await overdueTasks(stand.deps.db, 10)).toMatchObject([{ task_id: id }]);
     await setAgent(agentId, { status: 'active' });
+    // Also when it came between the two looks.
+    expect(await overdueTasks(stand.deps.db, 10)).toEqual([]);
     expect(await look()).toBe(0);
     expect((await detail(id)).waits_for_agent).toBeNull();
     await setAgent(agentId, { status: 'unhealthy' });

@@ -94,6 +94,10 @@ test('tasks of many owners, whose lanes are looked at together, go to the agent 
   for (const owner of owners) ids.set(owner, await submit(owner));
   const auto = await submit('nobody', { executor: 'auto', payload: { data_source: 's3://b/x.csv', sql: 'SELECT 1' } });
   expect((await row(auto)).phase).toBe('assigned');
+  await agent('waiter', { status: 'offline' });
+  const odd = await submit('waiter', { executor: 'auto' });
+  const lacking = await submit('nobody', { executor: 'auto' });
+  expect([(await row(odd)).phase, (await row(lacking)).phase]).toEqual(['queued', 'assigned']);
   const agents = new Map<string, string>();
   for (const owner of owners.slice(0, 6)) agents.set(owner, await agent(owner));
   expect(await admitAll()).toHaveLength(6);
