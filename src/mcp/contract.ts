@@ -47,8 +47,11 @@ export type TaskOutcome = { output: unknown } | { failure: Failure } | { broken:
 
 /** Workflows as tasks, from the read model and the engine's own status: it must answer without a live worker. */
 export interface TasksService {
-  /** Null when there is no such task or the principal may not see it. */
-  get(principal: Principal, id: string): Promise<TaskState | null>;
+  /**
+   * Null when there is no such task or the principal may not see it. `input_required` only with `mayAsk`: the client can
+   * put questions to its user.
+   */
+  get(principal: Principal, id: string, mayAsk?: boolean): Promise<TaskState | null>;
   /** Asks for cancellation; called for visible tasks only, and again for ended ones, where it does nothing. */
   cancel(principal: Principal, id: string): Promise<void>;
   /** Newest first, own tasks only. */
@@ -56,7 +59,13 @@ export interface TasksService {
   /** Called once the state is succeeded, failed or broken. */
   result(principal: Principal, id: string): Promise<TaskOutcome>;
   /** Answers to `inputRequests`. Absent where no workflow asks for input. */
-  update?(principal: Principal, id: string, inputResponses: Record<string, unknown>): Promise<void>;
+  update?(
+    principal: Principal,
+    id: string,
+    inputResponses: Record<string, unknown>,
+    /** Runs an operation by its name as this caller: what an answer leads to is checked and audited like a call. */
+    run: (operation: string, input: object) => Promise<unknown>,
+  ): Promise<void>;
 }
 
 export interface ResourcesService {

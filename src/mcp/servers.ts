@@ -1,5 +1,11 @@
 /** Builds the SDK server that serves one request: everything costly is made once and shared. */
-import { mergeCapabilities, Server, type ServerCapabilities, type Tool } from '@modelcontextprotocol/server';
+import {
+  mergeCapabilities,
+  Server,
+  type ServerCapabilities,
+  type ServerContext,
+  type Tool,
+} from '@modelcontextprotocol/server';
 import { AjvJsonSchemaValidator } from '@modelcontextprotocol/server/validators/ajv';
 import { callerOf } from './caller.ts';
 import type { ToolCaller } from './calls.ts';
@@ -20,7 +26,8 @@ const INSTRUCTIONS = [
 /** Lists change only with a new version of the program or another role. */
 const LIST_TTL_MS = 60_000;
 
-interface Dependencies extends Pick<DoorOptions, 'tasks' | 'resources' | 'changes' | 'version' | 'extend'> {
+interface Dependencies
+  extends Pick<DoorOptions, 'operations' | 'invoke' | 'tasks' | 'resources' | 'changes' | 'version' | 'extend'> {
   catalogue: Catalogue;
   callTool: ToolCaller;
   inflight: Inflight;
@@ -53,6 +60,12 @@ export function createServers(dependencies: Dependencies): (era: Era) => Server 
     },
   };
 
+  const run = async (context: ServerContext, name: string, input: object): Promise<unknown> => {
+    const operation = dependencies.operations.find((one) => one.name === name);
+    if (!operation) throw new Error(`no operation ${name}`);
+    const { signal } = context.mcpReq;
+    return dependencies.invoke(operation, { ...callerOf(context), signal, report: () => {} }, input);
+  };
   const added = extend?.capabilities ?? {};
   const capabilities = {
     legacy: mergeCapabilities(own.legacy, added),
@@ -84,7 +97,7 @@ export function createServers(dependencies: Dependencies): (era: Era) => Server 
     });
     attachResources(server, resources);
     attachPrompts(server, prompts);
-    attachTasks(server, era, tasks);
+    attachTasks(server, era, tasks, run);
     extend?.attach?.(server, era);
     return server;
   };

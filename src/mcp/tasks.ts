@@ -26,11 +26,28 @@ const ById = z.looseObject({ taskId: z.string() });
 const Update = z.looseObject({ taskId: z.string(), inputResponses: z.record(z.string(), z.unknown()) });
 const Page = z.looseObject({ cursor: z.string().optional() });
 
-/** Whether this very request declared the tasks extension; the current era declares per request. */
-export function declaresTasks(context: ServerContext): boolean {
+interface Declared {
+  extensions?: Record<string, unknown>;
+  elicitation?: { form?: object; url?: object };
+}
+
+/** What this very request declared; the current era declares per request. */
+function declaredBy(context: ServerContext): Declared {
   const envelope = context.mcpReq.envelope as Record<string, unknown> | undefined;
-  const capabilities = envelope?.[CLIENT_CAPABILITIES_META_KEY] as { extensions?: Record<string, unknown> } | undefined;
-  return capabilities?.extensions?.[TASKS_EXTENSION] !== undefined;
+  return (envelope?.[CLIENT_CAPABILITIES_META_KEY] ?? {}) as Declared;
+}
+
+export function declaresTasks(context: ServerContext): boolean {
+  return declaredBy(context).extensions?.[TASKS_EXTENSION] !== undefined;
+}
+
+/**
+ * Whether its client shows forms; one that names no mode does. A 2025 client cannot be asked here: its answer would
+ * arrive at another server than the one that asked.
+ */
+function showsForms(context: ServerContext): boolean {
+  const { elicitation } = declaredBy(context);
+  return elicitation !== undefined && (elicitation.form !== undefined || elicitation.url === undefined);
 }
 
 export function requireTasks(context: ServerContext): void {
@@ -39,25 +56,32 @@ export function requireTasks(context: ServerContext): void {
 }
 
 /** A task of the caller's own, or null. The service is not trusted alone with this. */
-export async function ownTask(tasks: TasksService, principal: Principal, id: string): Promise<TaskState | null> {
-  const state = await tasks.get(principal, id);
+export async function ownTask(
+  tasks: TasksService,
+  principal: Principal,
+  id: string,
+  mayAsk = false,
+): Promise<TaskState | null> {
+  const state = await tasks.get(principal, id, mayAsk);
   return state?.owner === principal.id ? state : null;
 }
 
-export function attachTasks(server: Server, era: Era, tasks: TasksService): void {
+type Run = (context: ServerContext, operation: string, input: object) => Promise<unknown>;
+
+export function attachTasks(server: Server, era: Era, tasks: TasksService, run: Run): void {
   const visible = async (context: ServerContext, id: string): Promise<[Principal, TaskState]> => {
     const { principal } = callerOf(context);
-    const state = await ownTask(tasks, principal, id);
+    const state = await ownTask(tasks, principal, id, era === 'modern' && showsForms(context));
     if (!state) throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'No such task');
     return [principal, state];
   };
-  if (era === 'modern') attachModern(server, tasks, visible);
+  if (era === 'modern') attachModern(server, tasks, visible, run);
   else attachLegacy(server, tasks, visible);
 }
 
 type Visible = (context: ServerContext, id: string) => Promise<[Principal, TaskState]>;
 
-function attachModern(server: Server, tasks: TasksService, visible: Visible): void {
+function attachModern(server: Server, tasks: TasksService, visible: Visible, run: Run): void {
   server.setRequestHandler('tasks/get', { params: ById }, async ({ taskId }, context) => {
     requireTasks(context);
     const [principal, state] = await visible(context, taskId);
@@ -75,7 +99,7 @@ function attachModern(server: Server, tasks: TasksService, visible: Visible): vo
     const [principal] = await visible(context, params.taskId);
     // The SDK takes these out of the params, as it does for every method that may carry them.
     const { inputResponses } = Update.parse({ inputResponses: context.mcpReq.inputResponses ?? {}, ...params });
-    await tasks.update?.(principal, params.taskId, inputResponses);
+    await tasks.update?.(principal, params.taskId, inputResponses, (name, input) => run(context, name, input));
     return {};
   });
 }

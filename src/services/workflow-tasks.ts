@@ -14,6 +14,7 @@ import type { RunRow } from '../stores/runs.ts';
 import { findRun } from '../stores/runs.ts';
 import { findTask } from '../stores/tasks.ts';
 import { cancelRun } from './engine.ts';
+import { decisionsIn, questionsOf } from './pipelines/questions.ts';
 import { runLinks, runView } from './pipelines/views.ts';
 import { resourceId, standingOf } from './run-state.ts';
 import { cancelTask } from './tasks/control.ts';
@@ -40,9 +41,24 @@ export function workflowTasks(deps: Deps): TasksService {
     return row && row.owner === owner ? row : null;
   };
   return {
-    async get(principal, id) {
+    async get(principal, id, mayAsk) {
       const row = await own(principal.id, id);
-      return row && taskState(deps, row, await messageOf(deps, row));
+      const state = row && taskState(deps, row, await messageOf(deps, row));
+      const runId = state?.state === 'working' && mayAsk ? resourceId(row as RunRow, 'run') : undefined;
+      const inputRequests = runId === undefined ? {} : await questionsOf(deps, principal, runId);
+      return state && Object.keys(inputRequests).length > 0
+        ? { ...state, state: 'input_required', inputRequests }
+        : state;
+    },
+    async update(principal, id, answers, run) {
+      const row = await own(principal.id, id);
+      const runId = row ? resourceId(row, 'run') : undefined;
+      if (runId === undefined) return;
+      const open = await questionsOf(deps, principal, runId);
+      for (const given of decisionsIn(answers)) {
+        // Of an answer that comes late or twice nothing becomes, as the protocol wants.
+        if (given.approval_id in open) await run('approvals.decide', given).catch(unlessDecided);
+      }
     },
     async cancel(principal, id) {
       const row = await own(principal.id, id);
@@ -68,6 +84,11 @@ export function workflowTasks(deps: Deps): TasksService {
       return { output: await outputOf(deps, row) };
     },
   };
+}
+
+/** Somebody else was quicker. */
+function unlessDecided(error: unknown): void {
+  if (!(error instanceof Failure) || error.code !== 'conflict') throw error;
 }
 
 /** A task or a run of a pipeline has rows of its own that its cancelling must reach. */

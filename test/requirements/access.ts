@@ -231,6 +231,7 @@ export const CONTROL_DOORS: Requirement[] = [
     t(
       'integration/mcp/pipelines',
       'a run is a task whose end holds the run',
+      'a run that waits for an approval asks a client that can ask its user, and takes the answer',
       'a run that waits says for what; cancelling the task cancels the run',
     ),
   ),

@@ -176,6 +176,50 @@ describe('tasks', () => {
     expect(run).toMatchObject({ status: 'cancelled' });
   }, 60_000);
 
+  test('a run that waits for an approval asks a client that can ask its user, and takes the answer', async () => {
+    const approving = chain(READ, { ...WRITE, approval: { message: 'Ship it?' } });
+    const { result } = await call('execute_pipeline', { pipeline_id: await create(approving) }, { tasks: true });
+    const taskId = String(result?.taskId);
+    const capable = { tasks: true, forms: true };
+    const look = async () =>
+      (await modernCall(url, key, 'tasks/get', { taskId }, capable)).result as Record<string, any>;
+    await expect.poll(async () => (await look()).status, { timeout: 20_000 }).toBe('input_required');
+    const { inputRequests } = await look();
+    const [approvalId = '', ...more] = Object.keys(inputRequests);
+    expect(more).toEqual([]);
+    expect(inputRequests[approvalId]).toMatchObject({
+      method: 'elicitation/create',
+      params: { mode: 'form', message: expect.stringMatching(/^write waits .*: Ship it\?$/) },
+    });
+    // Who cannot ask has nothing to answer.
+    expect((await get(taskId)).status).toBe('working');
+    const previous = await connectPrevious(url, key, 'http');
+    expect(await previous.client.experimental.tasks.getTask(taskId)).toMatchObject({ status: 'working' });
+    await previous.close();
+
+    const answer = (inputResponses: object, by = key) =>
+      modernCall(url, by, 'tasks/update', { taskId, inputResponses }, capable);
+    const accept = { action: 'accept', content: { decision: 'approve', comment: 'as agreed' } };
+    expect((await answer({ [approvalId]: accept }, other)).error?.message).toContain('No such task');
+    for (const nothing of [
+      { [approvalId]: { action: 'decline' } },
+      { [approvalId]: { action: 'accept' } },
+      { x: accept },
+    ]) {
+      expect((await answer(nothing)).error).toBeUndefined();
+      expect((await look()).status).toBe('input_required');
+    }
+    expect((await answer({ [approvalId]: accept })).error).toBeUndefined();
+    expect((await answer({ [approvalId]: accept })).error).toBeUndefined();
+    expect((await ended(taskId)).status).toBe('completed');
+    const listed = structured(await call('call_tool', { name: 'approvals.list', arguments: {} })) as Record<
+      string,
+      any
+    >;
+    const decided = listed.items.find((one: { approval_id: string }) => one.approval_id === approvalId);
+    expect(decided).toMatchObject({ status: 'approved', comment: 'as agreed' });
+  }, 60_000);
+
   test('waiting for a workflow tells how its run stands', async () => {
     const { client, call: tool, close } = await connectCurrent(url, key, 'http', 'modern');
     const approving = chain(READ, { ...WRITE, approval: true });
