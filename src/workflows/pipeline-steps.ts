@@ -37,6 +37,15 @@ export function operationSteps(timeoutSeconds: number) {
   });
 }
 
+/** Waits for a task that somebody else started; long, and asked again as often as it takes. */
+export const taskWaits = proxyActivities<Pick<Activities, 'awaitStageTask'>>({
+  taskQueue: QUEUES.pipelines,
+  startToCloseTimeout: '1 hour',
+  heartbeatTimeout: HEARTBEAT,
+  cancellationType: 'TRY_CANCEL',
+  retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30 seconds' },
+});
+
 /** Short database steps: no round trip over a queue. */
 export const pipelineRows = proxyLocalActivities<
   Pick<

@@ -11,23 +11,25 @@ import {
   ChildWorkflowFailure,
   executeChild,
   ParentClosePolicy,
+  patched,
   sleep,
 } from '@temporalio/workflow';
 import { QUEUES, SEARCH_ATTRIBUTES, WORKFLOWS } from '../schema/names.ts';
 import type { OpenedTask, StageRef } from '../schema/pipeline-flow.ts';
 import type { TaskOutcome } from '../schema/task-flow.ts';
 import type { Tried } from './pipeline-stage.ts';
-import { operationSteps, pipelineRows, stageSteps } from './pipeline-steps.ts';
+import { operationSteps, pipelineRows, stageSteps, taskWaits } from './pipeline-steps.ts';
 
-/** Between two looks at a task that somebody else started. */
+/** Runs that began before a task of somebody else's was waited for by an activity look at it this often. */
 const LOOK_EVERY = '5 seconds';
+const WAITS_BY_ACTIVITY = 'tasks of others are waited for by an activity';
 
 /** Resolves with whether it came to its end, or gave way to a later run of the workflow. Throws what the try failed with. */
 export async function oneTry(at: StageRef, { way, plan }: Tried, yields: () => boolean): Promise<'done' | 'yielded'> {
   if (way === 'batches') return inBatches(at, plan.timeout_seconds, yields);
   if (way === 'builtin') await stageSteps(plan.timeout_seconds).runStage(at);
   else if (way === 'operation') await operationSteps(plan.timeout_seconds).runOperation(at);
-  else await asTask(at, null);
+  else return asTask(at, null, yields);
   return 'done';
 }
 
@@ -37,33 +39,46 @@ async function inBatches(at: StageRef, timeoutSeconds: number, yields: () => boo
   const { batches, workers } = await steps.splitStage(at);
   let next = 0;
   let failed: unknown = null;
+  let gaveWay = false;
   const oneAfterAnother = async (): Promise<void> => {
     while (next < batches && failed === null && !yields()) {
       const batch = next;
       next += 1;
-      await asTask(at, batch).catch((thrown: unknown) => {
+      try {
+        if ((await asTask(at, batch, yields)) === 'yielded') gaveWay = true;
+      } catch (thrown) {
         failed ??= thrown;
-      });
+      }
     }
   };
   await Promise.all(Array.from({ length: Math.min(workers, batches) }, oneAfterAnother));
   if (failed !== null) throw failed;
-  if (next < batches) return 'yielded';
+  if (gaveWay || next < batches) return 'yielded';
   await steps.mergeStage({ ...at, batches });
   return 'done';
 }
 
-async function asTask(at: StageRef, batch: number | null): Promise<void> {
+async function asTask(at: StageRef, batch: number | null, yields: () => boolean): Promise<'done' | 'yielded'> {
   const opened = await pipelineRows.openStageTask({ ...at, batch });
-  if (opened === null) return;
-  const { status, error } = await outcomeOf(at, opened, batch);
-  if (status === 'completed') return;
+  if (opened === null) return 'done';
+  const outcome = await outcomeOf(at, opened, batch, yields);
+  if (outcome === null) return 'yielded';
+  const { status, error } = outcome;
+  if (status === 'completed') return 'done';
   const { code, detail } = error ?? { code: 'execution_error', detail: `Task ${opened.workflow_id} was ${status}` };
   throw ApplicationFailure.nonRetryable(detail, code);
 }
 
-/** A task that was given a slot before we started it may run already: then its row tells how it ends. */
-async function outcomeOf(at: StageRef, opened: OpenedTask, batch: number | null): Promise<TaskOutcome> {
+/**
+ * A task that was opened by a process that died may run already: then its row tells how it ends. Null: it is not over,
+ * and a later run of the workflow goes on waiting for it. With the run, what is open of it is stopped (`closePipelineRun`).
+ */
+async function outcomeOf(
+  at: StageRef,
+  opened: OpenedTask,
+  batch: number | null,
+  yields: () => boolean,
+): Promise<TaskOutcome | null> {
   const look = () => pipelineRows.closeStageTask({ ...at, task_id: opened.workflow_id, batch });
   try {
     await executeChild<(input: OpenedTask['input']) => Promise<TaskOutcome>>(WORKFLOWS.runTask, {
@@ -84,7 +99,9 @@ async function outcomeOf(at: StageRef, opened: OpenedTask, batch: number | null)
   for (;;) {
     const outcome = await look();
     if (outcome !== null) return outcome;
-    await sleep(LOOK_EVERY);
+    if (!patched(WAITS_BY_ACTIVITY)) await sleep(LOOK_EVERY);
+    else if (yields()) return null;
+    else await taskWaits.awaitStageTask({ task_id: opened.workflow_id });
   }
 }
 

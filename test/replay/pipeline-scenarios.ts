@@ -1,8 +1,10 @@
 /** The runs of pipelines and deliveries whose histories are recorded: every way they can go. */
 import { createServer, type Server } from 'node:http';
-import type { Client } from '@temporalio/client';
+import type { Client, WorkflowHandle } from '@temporalio/client';
 import { QUEUES, WORKFLOWS } from '../../src/schema/names.ts';
 import type { RunPipelineInput } from '../../src/schema/pipeline-flow.ts';
+import type { RunTaskInput } from '../../src/schema/task-flow.ts';
+import { uuidV5 } from '../../src/stores/ids.ts';
 import type { System } from '../support/system.ts';
 import type { Recorded } from './scenarios.ts';
 
@@ -131,6 +133,19 @@ export async function runPipelineScenarios(system: System, client: Client): Prom
   await over(asked);
   await ask('DELETE', `/api/v1/agents/${agent_id}`);
 
+  // The task's workflow is there before the run gets to start it, as after the death of the process that opened the task.
+  const waiting = await execute('runPipeline-waiting-cancelled', chain({ ...task, approval: true }));
+  const { approvals: first, ...halted } = await waits(waiting);
+  const task_id = `task-${uuidV5(`stage-task:${halted.workflow_id}/0/-1/1/-1`)}`;
+  const waited: [RunTaskInput] = [
+    { task_id, owner: halted.owner, attempt: 1, timeout_seconds: 3600, assigned: false, in_place: true },
+  ];
+  await client.workflow.start(WORKFLOWS.runTask, { workflowId: task_id, taskQueue: QUEUES.workflows, args: waited });
+  await ask('POST', `/api/v1/approvals/${first[0].approval_id}/decide`, { decision: 'approve' });
+  await untilWaiting(client.workflow.getHandle(halted.workflow_id));
+  await steer(waiting, 'cancel');
+  await over(waiting);
+
   for (const [name, status, ends] of [
     ['deliverNotification-delivered', 204, 'delivered'],
     ['deliverNotification-undelivered', 410, 'undelivered'],
@@ -147,6 +162,16 @@ export async function runPipelineScenarios(system: System, client: Client): Prom
   }
   receiver.close();
   return recorded;
+}
+
+/** Resolves when the run has asked for its task's end. */
+async function untilWaiting(run: WorkflowHandle): Promise<void> {
+  const asks = ({
+    activityTaskScheduledEventAttributes: scheduled,
+  }: {
+    activityTaskScheduledEventAttributes?: unknown;
+  }) => (scheduled as { activityType?: { name?: string } } | null | undefined)?.activityType?.name === 'awaitStageTask';
+  while (!((await run.fetchHistory()).events ?? []).some(asks)) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
 /** Answers with the status that the path names. */

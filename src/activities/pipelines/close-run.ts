@@ -7,6 +7,7 @@ import { tellProgress } from '../../stores/pipeline-progress.ts';
 import { LIVE_RUNS, lockRun, patchRun } from '../../stores/pipeline-runs.ts';
 import { cancelOpenStages } from '../../stores/pipeline-stages.ts';
 import { closeRun } from '../../stores/runs.ts';
+import { stopTasksOf } from './foreign-tasks.ts';
 
 const REASONS = {
   completed: 'the run was over',
@@ -17,6 +18,7 @@ const REASONS = {
 /** Idempotent: the first end counts, and a repeat starts only what was not started yet. */
 export async function closePipelineRun(deps: Deps, input: CloseRunInput): Promise<void> {
   const { status, error } = input;
+  await stopTasksOf(deps, input);
   const { ended, notifications } = await deps.db.transaction().execute(async (trx) => {
     const run = await lockRun(trx, input);
     const ended = LIVE_RUNS.includes(run.status);

@@ -7,6 +7,7 @@ import type { StageEngines } from '../stages/runner.ts';
 import { openApproval, settleApproval } from './approvals.ts';
 import { mergeItems, mergeStage, splitStage } from './batches.ts';
 import { closePipelineRun } from './close-run.ts';
+import { awaitStageTask } from './foreign-tasks.ts';
 import { openRun } from './open-run.ts';
 import { planStage } from './plan-stage.ts';
 import type { PipelineDeps } from './run-data.ts';
@@ -35,6 +36,7 @@ export function createPipelineActivities(shared: Deps, parts: { stages: StageEng
     closeStageTask: byCode((input: StageRef & { task_id: string; batch: number | null }) =>
       closeStageTask(deps, input),
     ),
+    awaitStageTask: byCode((input: { task_id: string }) => awaitStageTask(deps, input)),
     closePipelineRun: byCode((input: CloseRunInput) => closePipelineRun(deps, input)),
     // These say themselves what is worth a repeat by the engine.
     runStage: byCode((ref: StageRef) => runStage(deps, stages, ref)),

@@ -35,7 +35,7 @@ export async function openStageTask(
     const earlier = await findTask(trx, task_id);
     if (earlier) {
       const { timeout_seconds, owner } = earlier;
-      return { input: { task_id, owner, attempt: 1, timeout_seconds, assigned: false }, others: [] };
+      return { input: { task_id, owner, attempt: 1, timeout_seconds, assigned: false, in_place: true }, others: [] };
     }
     await takeTaskQuota(trx, deps, run.owner).catch(ending);
     const admitted = await admitTask(trx, deps, {

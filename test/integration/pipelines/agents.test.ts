@@ -1,7 +1,9 @@
 /** Stages that agents do: as one task, and as tasks over batches of rows. The agents pull. */
 import { createHash, randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { MESSAGES, QUEUES, WORKFLOWS } from '../../../src/schema/names.ts';
 import type { Principal } from '../../../src/schema/principal.ts';
+import { uuidV5 } from '../../../src/stores/ids.ts';
 import { caller, openStand, pipeline, type Stand } from './stand.ts';
 
 const ana = caller('developer', { id: 'ana' });
@@ -211,4 +213,46 @@ test('a task that somebody else cancels fails its stage, not the run as cancelle
   await stand.call(ana, 'tasks.cancel', { task_id: stages[0].task_id });
   const run = await stand.over(runId);
   expect(run).toMatchObject({ status: 'failed', stages: [{ status: 'failed' }] });
+});
+
+/** A run whose task was started by somebody else, as one is when the process that opened it died: it stands in the queue. */
+async function foreign(capability: string) {
+  const rate = { name: 'rate', type: 'analysis', executor: 'agent', capabilities: [capability] };
+  const runId = await stand.execute(ana, pipeline([{ ...rate, approval: true }]));
+  const { approvals, workflow_id } = await stand.until(runId, (run) => run.approvals.length === 1);
+  const task_id = `task-${uuidV5(`stage-task:${workflow_id}/0/-1/1/-1`)}`;
+  const { temporal } = stand.deps;
+  const task = await temporal.workflow.start(WORKFLOWS.runTask, {
+    workflowId: task_id,
+    taskQueue: QUEUES.workflows,
+    args: [{ task_id, owner: 'ana', attempt: 1, timeout_seconds: 3600, assigned: false, in_place: true }],
+  });
+  await stand.call(ana, 'approvals.decide', { approval_id: approvals[0].approval_id, decision: 'approve' });
+  await stand.until(runId, (run) => run.stages[0].task_id === task_id);
+  const history = async () => (await temporal.workflow.getHandle(workflow_id).fetchHistory()).events ?? [];
+  const waits = (events: Awaited<ReturnType<typeof history>>) =>
+    events.filter((event) => event.activityTaskScheduledEventAttributes?.activityType?.name === 'awaitStageTask');
+  await vi.waitUntil(async () => waits(await history()).length > 0, { timeout: 20_000 });
+  return { runId, task, task_id, history, waits };
+}
+
+test('a task that somebody else started is waited for in one step, and its end is at once that of the stage', async () => {
+  const { runId, task, history, waits } = await foreign('late');
+  await agent('late', () => ({ rated: 7 }));
+  await task.signal(MESSAGES.assigned, { attempt: 1 });
+  const run = await stand.over(runId);
+  expect(run.stages[0]).toMatchObject({ status: 'completed', summary: { rated: 7 } });
+  const events = await history();
+  expect(waits(events)).toHaveLength(1);
+  expect(events.some((event) => event.timerStartedEventAttributes?.startToFireTimeout?.seconds?.toNumber() === 5)).toBe(
+    false,
+  );
+});
+
+test('cancelled, a run takes a task with it that somebody else started', async () => {
+  const { runId, task, task_id } = await foreign('nobody');
+  await stand.call(ana, 'runs.cancel', { run_id: runId });
+  expect(await stand.over(runId)).toMatchObject({ status: 'cancelled', stages: [{ status: 'cancelled' }] });
+  await expect(task.result()).rejects.toMatchObject({ cause: { name: 'CancelledFailure' } });
+  expect(await stand.call(ana, 'tasks.get', { task_id })).toMatchObject({ status: 'cancelled' });
 });

@@ -71,6 +71,7 @@ const NAMES = {
   setRunStatus: true,
   openStageTask: true,
   closeStageTask: true,
+  awaitStageTask: true,
   closePipelineRun: true,
   runStage: true,
   runOperation: true,
