@@ -5,7 +5,7 @@ import { findFile } from '../stores/files.ts';
 import { findPipelineRun, type PipelineRunRow } from '../stores/pipeline-runs.ts';
 import { stagesOf } from '../stores/pipeline-stages.ts';
 import type { RunRow } from '../stores/runs.ts';
-import { placeInQueue } from '../stores/task-queue.ts';
+import { placeInQueue } from '../stores/task-order.ts';
 import { findTask, type TaskRow } from '../stores/tasks.ts';
 
 export interface Standing {

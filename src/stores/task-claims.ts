@@ -4,7 +4,8 @@ import type { JsonObject } from '../schema/json.ts';
 import type { TaskType } from '../schema/names.ts';
 import { mayDoTask, needOfTask } from './agents.ts';
 import type { Db, Trx } from './database.ts';
-import { assign, type Head, queueHeads, takeNext } from './task-queue.ts';
+import { takeNext } from './task-order.ts';
+import { assign, type Head, queueHeads } from './task-queue.ts';
 import { markRunning, renewLease } from './task-turns.ts';
 
 export interface ClaimedRow {

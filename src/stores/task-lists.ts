@@ -4,6 +4,7 @@ import type { TaskStatus, TaskType } from '../schema/names.ts';
 import { decodeCursor, pageFrom } from './cursor.ts';
 import type { Db } from './database.ts';
 import type { Page } from './file-lists.ts';
+import { placesOf } from './task-order.ts';
 import type { TaskRow } from './tasks.ts';
 
 export interface TaskListQuery {
@@ -48,16 +49,4 @@ export async function listTasks(db: Db, query: TaskListQuery): Promise<Page<List
     page.items.flatMap((row) => (row.phase === 'queued' ? [row.task_id] : [])),
   );
   return { ...page, items: page.items.map((row) => ({ ...row, place: places.get(row.task_id) ?? null })) };
-}
-
-/** One pass over the queue for all of them. */
-async function placesOf(db: Db, taskIds: string[]): Promise<Map<string, number>> {
-  if (taskIds.length === 0) return new Map();
-  const { rows } = await sql<{ task_id: string; place: number }>`
-    SELECT task_id, place FROM (
-      SELECT task_id, row_number() OVER (ORDER BY priority, queued_at, task_id)::int AS place
-      FROM tasks WHERE phase = 'queued') AS queue
-    WHERE task_id = ANY(${taskIds}::text[])
-  `.execute(db);
-  return new Map(rows.map(({ task_id, place }) => [task_id, place]));
 }

@@ -7,14 +7,13 @@ import type { Executor, TaskType } from '../schema/names.ts';
 import { type AgentChoice, type AgentNeed, awaits, chooseAgent, fits, lanesByAgents } from './agents.ts';
 import { type Db, prepared, type Trx } from './database.ts';
 import { TASKS_CHANNEL } from './task-events.ts';
+import { rankOf, takeNext, type Waiting } from './task-order.ts';
 
 /** A task at the head of its lane. */
-export interface Head {
+export interface Head extends Waiting {
   free: number;
-  task_id: string;
   workflow_id: string;
   attempt: number;
-  owner: string;
   priority: number;
   type: TaskType;
   executor: Executor;
@@ -23,11 +22,6 @@ export interface Head {
   wanted_agent: string | null;
   /** The built-in executor cannot do it. */
   needs_agent: boolean;
-  /** Tasks of one lane are one owner's and can be done by the same agents. */
-  lane: string;
-  queued_at: Date;
-  /** Slots that the owner has at this moment. */
-  owner_slots: number;
 }
 
 /** A task that was given a slot and somebody to do it. */
@@ -42,32 +36,11 @@ export interface Assigned {
 /** Tasks of one lane looked at in one go. */
 const MOST = 50;
 
-/** The heads of all lanes, in no order, under the lock of admissions; none when no slot is free. */
+/** The heads of all lanes (tasks of one lane are one owner's and can be done by the same agents), in no order, under the lock of admissions; none when no slot is free. */
 export async function queueHeads(trx: Trx, cap: number): Promise<Head[]> {
-  const { rows } = await sql<Head>`SELECT * FROM task_queue_heads(${cap}, ${MOST})`.execute(trx);
+  const { rows } =
+    await sql<Head>`SELECT h.*, ${rankOf('h')} AS rank FROM task_queue_heads(${cap}, ${MOST}) AS h`.execute(trx);
   return rows;
-}
-
-/**
- * Takes the next one off `heads`: by priority, then the owner with the fewest slots, then who has waited longest. Lanes in
- * `blocked` are passed over.
- */
-export function takeNext(heads: Head[], taken: ReadonlyMap<string, number>, blocked: ReadonlySet<string>): Head | null {
-  let best: Head | null = null;
-  const slotsOf = (head: Head) => head.owner_slots + (taken.get(head.owner) ?? 0);
-  for (const head of heads) {
-    if (blocked.has(head.lane)) continue;
-    const difference =
-      best === null
-        ? -1
-        : head.priority - best.priority ||
-          slotsOf(head) - slotsOf(best) ||
-          head.queued_at.getTime() - best.queued_at.getTime() ||
-          (head.task_id < best.task_id ? -1 : 1);
-    if (difference < 0) best = head;
-  }
-  if (best) heads.splice(heads.indexOf(best), 1);
-  return best;
 }
 
 /**
@@ -174,15 +147,4 @@ export async function staleAssignments(db: Db, seconds: number): Promise<Assigne
     RETURNING task_id, workflow_id, attempt
   `.execute(db);
   return rows;
-}
-
-/** How many stand before this one in the queue, by priority and time, and how many wait in all. */
-export async function placeInQueue(db: Db | Trx, taskId: string): Promise<{ place: number; of: number } | null> {
-  const { rows } = await sql<{ place: number; of: number }>`
-    SELECT (SELECT count(*)::int FROM tasks q WHERE q.phase = 'queued'
-        AND (q.priority, q.queued_at, q.task_id) <= (t.priority, t.queued_at, t.task_id)) AS place,
-      (SELECT count(*)::int FROM tasks q WHERE q.phase = 'queued') AS of
-    FROM tasks t WHERE t.task_id = ${taskId} AND t.phase = 'queued'
-  `.execute(db);
-  return rows[0] ?? null;
 }

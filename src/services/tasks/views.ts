@@ -4,7 +4,7 @@ import { PRIORITIES } from '../../schema/names.ts';
 import { SHOWN_LOG_LINES, type TaskDetail, type TaskListItem, type TaskView, taskLinks } from '../../schema/tasks.ts';
 import type { ListedTask } from '../../stores/task-lists.ts';
 import { type LogRow, lastLogs } from '../../stores/task-logs.ts';
-import { placeInQueue } from '../../stores/task-queue.ts';
+import { placeInQueue } from '../../stores/task-order.ts';
 import { type AttemptRow, listAttempts, type TaskRow } from '../../stores/tasks.ts';
 import { strandedSince } from './overdue.ts';
 

@@ -1,31 +1,22 @@
 /** Who is next in the queue. */
 import { expect, test } from 'vitest';
-import { type Head, takeNext } from '../../../src/stores/task-queue.ts';
+import { takeNext, type Waiting } from '../../../src/stores/task-order.ts';
 
 let made = 0;
-function head(over: Partial<Head>): Head {
+function head(over: Partial<Waiting>): Waiting {
   const task_id = `t${++made}`;
   return {
-    free: 10,
     task_id,
-    workflow_id: task_id,
-    attempt: 1,
     owner: 'ana',
-    priority: 1,
-    type: 'processing',
-    executor: 'auto',
-    capabilities: [],
-    excluded_agents: [],
-    wanted_agent: null,
-    needs_agent: false,
     lane: 'plain',
+    rank: 1,
     queued_at: new Date(made * 1000),
     owner_slots: 0,
     ...over,
   };
 }
 
-function order(heads: Head[], blocked: string[] = []): string[] {
+function order(heads: Waiting[], blocked: string[] = []): string[] {
   const rest = [...heads];
   const taken = new Map<string, number>();
   const ids: string[] = [];
@@ -37,12 +28,12 @@ function order(heads: Head[], blocked: string[] = []): string[] {
   }
 }
 
-test('priority goes first, whoever waited longer', () => {
-  const [low, medium, high] = [head({ priority: 2 }), head({ priority: 1 }), head({ priority: 0 })];
+test('rank goes first, whoever waited longer', () => {
+  const [low, medium, high] = [head({ rank: 2 }), head({ rank: 1 }), head({ rank: 0 })];
   expect(order([low, medium, high])).toEqual([high, medium, low].map(({ task_id }) => task_id));
 });
 
-test('within a priority the owner with the fewest slots goes first, then who waited longest', () => {
+test('within a rank the owner with the fewest slots goes first, then who waited longest', () => {
   const [a1, a2, a3] = [head({ owner: 'ana' }), head({ owner: 'ana' }), head({ owner: 'ana' })];
   const [b1, b2] = [head({ owner: 'bo' }), head({ owner: 'bo' })];
   expect(order([a3, a2, a1, b2, b1])).toEqual([a1, b1, a2, b2, a3].map(({ task_id }) => task_id));
