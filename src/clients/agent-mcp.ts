@@ -9,7 +9,8 @@ import {
 } from '@modelcontextprotocol/client';
 import { Failure } from '../schema/failures.ts';
 import type { Json, JsonObject } from '../schema/json.ts';
-import { refused, sayable, unreachable } from './agent-calls.ts';
+import { sayable } from './agent-calls.ts';
+import { refused, unreachable } from './agent-refusals.ts';
 import type { Egress } from './egress.ts';
 
 /** Most bytes that one exchange may bring: a result, and the progress on the way to it. */

@@ -7,11 +7,11 @@ import {
   askHealth,
   askStatus,
   type HealthAnswer,
-  isUnproven,
   postTask,
   withdrawTask,
 } from '../../clients/agent-calls.ts';
 import { callTool, type ToolCall, type ToolCallOptions } from '../../clients/agent-mcp.ts';
+import { isUnproven } from '../../clients/agent-refusals.ts';
 import type { Deps } from '../../deps.ts';
 import { Failure } from '../../schema/failures.ts';
 import type { AgentEndpoints } from '../../schema/tables-control.ts';
