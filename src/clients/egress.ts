@@ -51,7 +51,7 @@ export interface Egress {
    * Throws Failure('egress_denied') when a call there would be refused now. A name that nobody knows passes: it may be
    * made later, and every call checks again.
    */
-  check(url: string): Promise<void>;
+  check(url: string, options?: Pick<EgressRequest, 'httpsOnly'>): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -154,9 +154,9 @@ export function createEgress(options: EgressOptions): Egress {
       return { ...head, body: bounded(raw, head.url, maxBytes, signal) };
     },
 
-    async check(url) {
+    async check(url, { httpsOnly = false } = {}) {
       const target = parse(url);
-      checkTarget(target, rules, false);
+      checkTarget(target, rules, httpsOnly);
       const host = bareHost(target.hostname);
       if (isIP(host)) return;
       const resolve = checkedLookup(rules, lookup, portOf(target));

@@ -1,52 +1,13 @@
-/** Webhooks of callers: whether an address may be used at all, and one signed delivery to it. */
-import { lookup } from 'node:dns/promises';
-import { isIP } from 'node:net';
+/** Webhooks of callers: one signed delivery, and what is made of its answer. */
 import { Failure } from '../schema/failures.ts';
 import { signWebhook } from './agent-calls.ts';
 import type { Egress } from './egress.ts';
-import { bareHost, egressRules } from './egress-rules.ts';
 
 /** A receiver that needs longer should take the event and work on it afterwards. */
 const ANSWER_MS = 15_000;
 const MAX_ANSWER_BYTES = 64 * 1024;
 /** Most seconds that a receiver may put us off with `Retry-After`. */
 const MAX_RETRY_AFTER = 6 * 3_600;
-
-/**
- * Checks an address as the guard will when it is called. Throws Failure('egress_denied'); a name that cannot be resolved
- * at this moment passes, since the call itself is checked again.
- */
-export async function checkWebhook(address: string, allow: string[]): Promise<void> {
-  const target = new URL(address);
-  const host = bareHost(target.hostname);
-  const port = Number(target.port) || (target.protocol === 'https:' ? 443 : 80);
-  if (target.username || target.password) {
-    throw new Failure('egress_denied', `The address of ${host} holds credentials; name a stored credential instead`);
-  }
-  const rules = egressRules(allow);
-  if (rules.lists(host, port)) return;
-  if (target.protocol !== 'https:') {
-    throw new Failure('egress_denied', `${host} is named over http; https is needed, or the host in EGRESS_ALLOW`);
-  }
-  const addresses = isIP(host) ? [host] : await resolve(host);
-  for (const one of addresses) {
-    const refusal = rules.refusal(one, port);
-    if (refusal) {
-      throw new Failure(
-        'egress_denied',
-        `${host} leads to an address that is not public (${refusal}); EGRESS_ALLOW can list it`,
-      );
-    }
-  }
-}
-
-async function resolve(host: string): Promise<string[]> {
-  try {
-    return (await lookup(host, { all: true })).map(({ address }) => address);
-  } catch {
-    return [];
-  }
-}
 
 export type WebhookAnswer =
   | { delivered: true }

@@ -38,6 +38,14 @@ export const CONTROL_PROOF: Requirement[] = [
     t('integration/agents/register', 'http://127.0.0.1:9/task', 'a name that leads to a private address is refused'),
     t('clients/egress', 'written out and as the answer to a name', 'a name that answers differently the second time'),
     t('clients/agent-calls', 'a redirect leads nowhere', 'is somewhere that may not be called'),
+    t(
+      'integration/access/rebinding',
+      'is not at a name that was public when it was given and is now %s',
+      'is not at a name with a private address among public ones',
+      'is at the address that was checked, though the name changes in the moment after',
+      'is not at an address that says the same in other words',
+      'of an agent asks the name that the call will ask',
+    ),
   ),
   need(
     'p9.6',
