@@ -16,7 +16,7 @@ export interface Metrics {
   pipelineRuns: Counter<'outcome'>;
   /** Seconds that a stage of a pipeline took, waiting for approval aside. */
   stageSeconds: Histogram<'type' | 'outcome'>;
-  /** Failures by code, and where they were met: the room of an operation, `tasks`, `pipelines`. */
+  /** Failures by code, and where they were met: a room, `access` for refused credentials, `live`, `mcp` and `http` for doors. */
   failures: Counter<'room' | 'code'>;
   /** Open WebSockets of this process. */
   openSockets: Gauge;

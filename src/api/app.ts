@@ -12,6 +12,7 @@ import { authentication, createGate } from './authentication.ts';
 import { type ApiContext, type ApiEnv, peerAddress } from './context.ts';
 import { mountDocs } from './docs-routes.ts';
 import { mountEvents } from './events-stream.ts';
+import { failureMetrics } from './failure-metrics.ts';
 import { mountHealth } from './health-routes.ts';
 import { hostCheck } from './hosts.ts';
 import { mountMetrics } from './metrics-route.ts';
@@ -66,6 +67,7 @@ export function createApi(options: ApiOptions): Hono<ApiEnv> {
   app.use(requestId());
   if (config.OTEL_EXPORTER_OTLP_ENDPOINT) app.use(requestTracing());
   app.use(requestLog(log));
+  app.use(failureMetrics(deps.metrics));
   app.use(securityHeaders(config));
   app.use(hostCheck(config));
 

@@ -79,7 +79,8 @@ export function authentication(
       principal = await gate.identify(c);
     } catch (error) {
       const failure = toFailure(error);
-      return (failure.code === 'unauthenticated' && onMissing(c)) || problem(c, failure);
+      const refusal = problem(c, failure);
+      return (failure.code === 'unauthenticated' && onMissing(c)) || refusal;
     }
     c.set('principal', principal);
     return next();

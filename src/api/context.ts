@@ -1,6 +1,7 @@
 /** What a request carries through the API's middleware. */
 import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
+import type { FailureCode } from '../schema/failures.ts';
 import type { Principal } from '../schema/principal.ts';
 import type { RateState } from '../stores/rate-limits.ts';
 
@@ -14,6 +15,8 @@ export interface ApiEnv {
     /** For the request's log line. */
     operation: string;
     workflowId: string;
+    /** The failure that is answered with, unless whoever ran the operation counted it already. */
+    uncounted: FailureCode | undefined;
     /** Where the caller stands in the limit that this request counted against. */
     rate: RateState;
   };

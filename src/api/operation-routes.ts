@@ -62,7 +62,9 @@ async function answer(c: ApiContext, deps: Deps, operation: AnyOperation, http: 
     return c.json(output as Json, status as ContentfulStatusCode);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    return problem(c, error);
+    const refusal = problem(c, error);
+    c.set('uncounted', undefined);
+    return refusal;
   } finally {
     form?.discard();
   }

@@ -5,6 +5,7 @@ import type { ApiContext } from './context.ts';
 /** `status` and extra headers go along where the code alone does not say them (405 with Allow). */
 export function problem(c: ApiContext, failure: Failure, headers: Record<string, string> = {}): Response {
   const { code, faults, retryAfterSeconds } = failure;
+  c.set('uncounted', code);
   const response = new Response(
     JSON.stringify(problemBody(code, failure.message, faults, c.get('requestId') ?? null)),
     {

@@ -48,14 +48,14 @@ export async function markRunStarted(db: Db | Trx, workflowId: string): Promise<
     .execute();
 }
 
-/** Closes a run once; the first word counts. */
+/** Closes a run once; the first word counts. Resolves with whether this was it. */
 export async function closeRun(
   db: Db | Trx,
   workflowId: string,
   status: RunStatus,
   error: FailureRecord | null,
-): Promise<void> {
-  await db
+): Promise<boolean> {
+  const { numUpdatedRows } = await db
     .updateTable('workflow_runs')
     .set({
       status,
@@ -65,7 +65,8 @@ export async function closeRun(
     })
     .where('workflow_id', '=', workflowId)
     .where('closed_at', 'is', null)
-    .execute();
+    .executeTakeFirst();
+  return numUpdatedRows > 0n;
 }
 
 /** Ids of open runs admitted before `before`, oldest first: what the reconciler looks at. */

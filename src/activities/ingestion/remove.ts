@@ -29,11 +29,12 @@ export async function abandonFile(deps: Deps, input: AbandonInput): Promise<void
     const live = found === 'live';
     if (live) await removeAll(deps, input);
     const dropBytes = live && input.status === 'failed' && atFault(input.error);
-    await deps.db.transaction().execute(async (trx) => {
+    const failed = await deps.db.transaction().execute(async (trx) => {
       // A step may notice the deletion before the cancellation reaches it: that is no failure of the run.
-      if (found === 'deleted') await closeRun(trx, input.workflow_id, 'cancelled', null);
-      else await closeRun(trx, input.workflow_id, input.status, input.error);
-      if (!live) return;
+      const [status, error] = found === 'deleted' ? (['cancelled', null] as const) : [input.status, input.error];
+      const closed = await closeRun(trx, input.workflow_id, status, error);
+      const failed = closed && status === 'failed' ? error : null;
+      if (!live) return failed;
       await lockFile(trx, input);
       await patchFile(trx, input, {
         status: input.status,
@@ -55,7 +56,9 @@ export async function abandonFile(deps: Deps, input: AbandonInput): Promise<void
           }),
         ]);
       }
+      return failed;
     });
+    if (failed) deps.metrics.failures.inc({ room: 'ingestion', code: failed.code });
     if (dropBytes) await deps.objects.delete(`uploads/${input.file_id}`);
   } finally {
     stop();

@@ -87,9 +87,9 @@ async function closeBoth(deps: Deps, row: RunRow, status: RunStatus): Promise<vo
   if (row.type === 'runTask') return closeDeadTask(deps, row, status, error);
   if (row.type === 'runPipeline') return closeDeadRun(deps, row, status, error);
   if (row.type === 'deliverNotification') return closeDeadDelivery(deps, row, status, error);
-  await deps.db.transaction().execute(async (trx) => {
-    await closeRun(trx, row.workflow_id, status, error);
-    if (row.type !== 'ingestFile' || status === 'completed') return;
+  const isNew = await deps.db.transaction().execute(async (trx) => {
+    const isNew = await closeRun(trx, row.workflow_id, status, error);
+    if (row.type !== 'ingestFile' || status === 'completed') return isNew;
     await trx
       .updateTable('file_imports')
       .set({
@@ -100,7 +100,9 @@ async function closeBoth(deps: Deps, row: RunRow, status: RunStatus): Promise<vo
       .where('workflow_id', '=', row.workflow_id)
       .where('status', 'in', ['pending', 'processing', 'paused'])
       .execute();
+    return isNew;
   });
+  if (isNew && error && status !== 'cancelled') deps.metrics.failures.inc({ room: row.room, code: error.code });
 }
 
 async function assertSameEngine(deps: Deps): Promise<void> {

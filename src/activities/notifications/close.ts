@@ -15,9 +15,10 @@ export async function closeDelivery(
   },
 ): Promise<void> {
   const { notification_id, workflow_id, status, error } = input;
-  await deps.db.transaction().execute(async (trx) => {
+  const isNew = await deps.db.transaction().execute(async (trx) => {
     if (status !== 'delivered') await giveUp(trx, notification_id, status);
     const closed = { delivered: 'completed', undelivered: 'failed', cancelled: 'cancelled' } as const;
-    await closeRun(trx, workflow_id, closed[status], error);
+    return closeRun(trx, workflow_id, closed[status], error);
   });
+  if (isNew && error) deps.metrics.failures.inc({ room: 'notifications', code: error.code });
 }

@@ -35,9 +35,12 @@ export async function closeDeadDelivery(
   error: FailureRecord | null,
 ): Promise<void> {
   const { notification_id } = row.input as { notification_id: string };
-  await deps.db.transaction().execute(async (trx) => {
-    await closeRun(trx, row.workflow_id, status, error);
+  const isNew = await deps.db.transaction().execute(async (trx) => {
     if (status !== 'completed')
       await giveUp(trx, notification_id, status === 'cancelled' ? 'cancelled' : 'undelivered');
+    return closeRun(trx, row.workflow_id, status, error);
   });
+  if (isNew && error && status !== 'cancelled') {
+    deps.metrics.failures.inc({ room: 'notifications', code: error.code });
+  }
 }

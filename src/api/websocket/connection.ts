@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { Deps } from '../../deps.ts';
 import { mayDo } from '../../schema/access.ts';
-import type { Failure } from '../../schema/failures.ts';
+import type { Failure, FailureCode } from '../../schema/failures.ts';
 import { CLOSE_CODES, type ClientMessage, type CloseCode } from '../../schema/live.ts';
 import type { Principal } from '../../schema/principal.ts';
 import { toFailure } from '../../schema/unknown-error.ts';
@@ -74,6 +74,10 @@ export function openConnection(options: ConnectionOptions): Connection {
     ws.close(code, reason);
   }
 
+  function count(code: FailureCode): void {
+    metrics.failures.inc({ room: code === 'unauthenticated' ? 'access' : 'live', code });
+  }
+
   function answer(message: Record<string, unknown>): void {
     if (!outbox.answer(message)) close(CLOSE_CODES.slow, 'answers were not taken in time');
   }
@@ -94,7 +98,10 @@ export function openConnection(options: ConnectionOptions): Connection {
     if (principal !== null && principal.id !== known.id) {
       return problem('conflict', 'This connection is signed in as somebody else');
     }
-    if (!mayDo(known, 'tasks:read')) return close(CLOSE_CODES.forbidden, `role ${known.role} lacks tasks:read`);
+    if (!mayDo(known, 'tasks:read')) {
+      count('forbidden');
+      return close(CLOSE_CODES.forbidden, `role ${known.role} lacks tasks:read`);
+    }
     const isFirst = principal === null;
     principal = known;
     credential = given;
@@ -122,6 +129,7 @@ export function openConnection(options: ConnectionOptions): Connection {
   }
 
   function refuse(given: Credential, failure: Failure): void {
+    count(failure.code);
     // A page's old cookie proves nothing, but its script may still sign in by itself.
     if (given.kind === 'session' && failure.code === 'unauthenticated') return;
     problem(failure.code, failure.message);

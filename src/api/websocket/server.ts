@@ -152,7 +152,11 @@ export function createLiveSockets(options: LiveSocketsOptions): LiveSockets {
     upgrade(request, socket, head) {
       // Until `ws` has it, and for those it never gets.
       socket.on('error', () => {});
-      upgrade(request, socket, head).catch((error) => refuseUpgrade(socket, toFailure(error)));
+      upgrade(request, socket, head).catch((error) => {
+        const failure = toFailure(error);
+        metrics.failures.inc({ room: 'live', code: failure.code });
+        refuseUpgrade(socket, failure);
+      });
     },
   };
 }
