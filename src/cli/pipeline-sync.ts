@@ -21,7 +21,9 @@ const PAGES_SEARCHED = 10;
  * version (runs keep theirs); absent, it is created. Of several of one name the last changed counts. Throws CliError.
  */
 export async function syncPipeline(api: Api, definition: JsonObject): Promise<Synced> {
-  const there = typeof definition.name === 'string' ? await findOwn(api, definition.name.trim()) : undefined;
+  const named = PipelineDefinition.shape.name.safeParse(definition.name);
+  // A name that cannot be is the API's to refuse, with all other faults.
+  const there = named.success ? await findOwn(api, named.data) : undefined;
   if (!there) {
     const { pipeline_id, name, version } = await api.call(PipelineCreated, 'POST', PATH, { body: definition });
     return { pipeline_id, name, version, how: 'created' };
@@ -42,7 +44,7 @@ async function findOwn(api: Api, name: string): Promise<z.output<typeof Pipeline
   let cursor: string | undefined;
   for (let page = 0; page < PAGES_SEARCHED; page++) {
     const { items, next_cursor } = await api.call(pageOf(PipelineSummary), 'GET', PATH, {
-      query: { limit: 200, cursor },
+      query: { name, limit: 200, cursor },
     });
     found.push(...items.filter((item) => item.name === name && item.owner === id));
     if (next_cursor === null) break;

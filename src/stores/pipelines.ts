@@ -85,8 +85,11 @@ export interface OwnedListQuery {
 }
 
 /** Newest first. */
-export async function listPipelines(db: Db, query: OwnedListQuery): Promise<Page<PipelineRow>> {
-  const { owners, granted, limit } = query;
+export async function listPipelines(
+  db: Db,
+  query: OwnedListQuery & { name?: string | undefined },
+): Promise<Page<PipelineRow>> {
+  const { owners, granted, limit, name } = query;
   const after = decodeCursor(query.cursor, 2);
   let rows = db
     .selectFrom('pipelines')
@@ -98,6 +101,7 @@ export async function listPipelines(db: Db, query: OwnedListQuery): Promise<Page
       eb.or([eb('owner', 'in', owners), ...(granted.length > 0 ? [eb('pipeline_id', 'in', granted)] : [])]),
     );
   }
+  if (name !== undefined) rows = rows.where('name', '=', name);
   if (after) rows = rows.where(sql<boolean>`(created_at, pipeline_id) < (${after[0]}::timestamptz, ${after[1]})`);
   const found = await rows
     .orderBy('created_at', 'desc')

@@ -90,6 +90,7 @@ describe('the pipeline of a file', () => {
     expect(ran.exit).toBe(0);
     expect(ran.stdout).toMatch(/^daily: created, version 1, 3b8f.*\nStarted\nrun +4b8f/);
     expect(sent()).toEqual([`POST ${PIPELINES}`, EXECUTE]);
+    expect(place.api.requests).toContain(`GET ${PIPELINES}?name=daily&limit=200`);
   });
 
   test('is used as it is when it says the same', async () => {

@@ -33,6 +33,8 @@ test('list and show', async () => {
   });
   const listed = await runCli(['pipelines', ...target], { terminal: 90 });
   expect(listed.stdout).toMatch(/^PIPELINE +NAME +VERSION +UPDATED +DESCRIPTION\n3b8f6f0a +daily +3 /);
+  await runCli(['pipelines', 'list', '--name', 'a daily one', ...target]);
+  expect(place.api.requests).toEqual([`GET ${PIPELINES}`, `GET ${PIPELINES}?name=a+daily+one`]);
   const shown = await runCli(['pipelines', 'show', '3b8f', ...target], { terminal: 90 });
   expect(shown.stdout).toMatch(
     /\nSTAGE +NAME +TYPE +AFTER +REQUIRED +WHEN\n +0 +read +data-ingestion +- +yes +-\n +1 +write +output +read +yes +-\n$/,

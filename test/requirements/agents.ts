@@ -267,6 +267,7 @@ export const TASKS: Requirement[] = [
     'p2.8',
     'Never more than MAX_CONCURRENT_TASKS run, over all workers, and no slot is left unused or lost',
     t('integration/tasks/limits', 'never more than MAX_CONCURRENT_TASKS at once'),
+    t('e2e/task-cap', 'never lets more than the cap run, and all of that, also when a worker dies'),
     t(
       'integration/tasks/queue',
       'as many as MAX_CONCURRENT_TASKS get a slot; the others wait in their places',

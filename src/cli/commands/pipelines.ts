@@ -17,14 +17,18 @@ import { addRuns } from './pipeline-runs.ts';
 
 const FILE_HELP = 'YAML or JSON, at most 60 KiB';
 
+interface ListOptions extends PageOptions {
+  name?: string;
+}
+
 export function addPipelines(program: Command, act: Act): void {
   const pipelines = program
     .command('pipelines')
     .summary('list, write, check and run pipelines')
     .description('Pipelines: stages that depend on each other, and their runs.');
-  addPaging(pipelines.command('list', { isDefault: true }).summary('pipelines, newest first')).action(
-    (options: PageOptions, command: Command) => act(command, (context) => list(context, options)),
-  );
+  addPaging(pipelines.command('list', { isDefault: true }).summary('pipelines, newest first'))
+    .option('--name <name>', 'only those of exactly this name')
+    .action((options: ListOptions, command: Command) => act(command, (context) => list(context, options)));
   pipelines
     .command('show')
     .summary('one pipeline with its stages')
@@ -62,11 +66,12 @@ export function addPipelines(program: Command, act: Act): void {
   addRuns(pipelines, act);
 }
 
-async function list(context: CliContext, options: PageOptions): Promise<undefined> {
+async function list(context: CliContext, { name, ...options }: ListOptions): Promise<undefined> {
   const { out } = context;
-  await showPages(context, { item: PipelineSummary, path: PIPELINES, query: {}, options }, (items, first) => {
+  await showPages(context, { item: PipelineSummary, path: PIPELINES, query: { name }, options }, (items, first) => {
     for (const item of items) out.line('pipeline', item);
-    if (first && items.length === 0) out.say('No pipelines. Make one: ostinato pipelines create FILE');
+    const none = name === undefined ? 'No pipelines.' : `No pipeline is named ${clean(name)}.`;
+    if (first && items.length === 0) out.say(`${none} Make one: ostinato pipelines create FILE`);
     else out.table(pipelineColumns(out), items);
   });
 }

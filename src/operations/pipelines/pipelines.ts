@@ -5,8 +5,9 @@ import { z } from 'zod';
 import { visibleOwners } from '../../schema/access.ts';
 import { Failure } from '../../schema/failures.ts';
 import { PageQuery, pageOf } from '../../schema/files.ts';
+import { isStorable } from '../../schema/json.ts';
 import { PipelineChecked, PipelineCreated, PipelineSummary, PipelineView } from '../../schema/pipeline-views.ts';
-import { PipelineDefinition, PipelineId } from '../../schema/pipelines.ts';
+import { PipelineDefinition, PipelineId, STORABLE } from '../../schema/pipelines.ts';
 import { checkedDefinition, definitionFaults } from '../../services/pipelines/check.ts';
 import { changeablePipeline, grantedIds, visiblePipeline } from '../../services/pipelines/lookup.ts';
 import { pipelineLinks, pipelineSummary } from '../../services/pipelines/views.ts';
@@ -134,7 +135,13 @@ const list = defineOperation({
   summary: 'Pipelines, newest first',
   room: 'pipelines',
   permission: 'pipelines:read',
-  input: z.object(PageQuery),
+  input: z.object({
+    name: PipelineDefinition.shape.name
+      .refine(isStorable, STORABLE)
+      .optional()
+      .describe('those of exactly this name; several may have it'),
+    ...PageQuery,
+  }),
   output: pageOf(PipelineSummary),
   http: { method: 'get', path: '/api/v1/pipelines', tag: 'pipelines' },
   failures: ['unavailable'],

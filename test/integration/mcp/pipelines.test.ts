@@ -53,6 +53,18 @@ const ended = async (taskId: string) => {
   return get(taskId);
 };
 
+test('pipelines are found by their name, among those that the caller may see', async () => {
+  const named = (name: string) => ({ ...chain(READ), name });
+  const ids = [await create(named('nightly')), await create(named('nightly')), await create(named('nightly 2'))];
+  const found = async (name: string, by = key) => {
+    const answer = await call('call_tool', { name: 'pipelines.list', arguments: { name } }, {}, by);
+    return (structured(answer) as Record<string, any>).items.map((item: { pipeline_id: string }) => item.pipeline_id);
+  };
+  expect(await found(' nightly ')).toEqual([ids[1], ids[0]]);
+  expect(await found('night')).toEqual([]);
+  expect(await found('nightly', other)).toEqual([]);
+});
+
 describe('resources', () => {
   test('a run and what it made are read by address; what is large is a link', async () => {
     const sql = "SELECT range AS n, 'some text for each row' AS text FROM range(20000)";
