@@ -147,6 +147,9 @@ const ENVIRONMENT = z.object({
   TEMPORAL_TLS_KEY: z.string().min(1).optional().describe('PEM file with the key of TEMPORAL_TLS_CERT'),
   AUDIT_RETENTION_DAYS: integer(365, 1, 36_500).describe('days that the audit log is kept'),
   EVENT_RETENTION_DAYS: integer(30, 1, 3650).describe('days that events can be resumed from'),
+  OUTPUT_RETENTION_DAYS: integer(0, 0, 36_500).describe(
+    'days that published outputs of pipelines stay after they were last written; 0 keeps them',
+  ),
   STAGE_MEMORY_MB: integer(1024, 64, 1_048_576).describe('memory of one pipeline stage'),
   STAGE_TEMP_MB: integer(10_240, 1, 10_485_760).describe('temporary space of one pipeline stage'),
   STAGE_THREADS: integer(2, 1, 256).describe('threads of one pipeline stage'),

@@ -10,6 +10,7 @@ import { pruneQuotas } from '../../stores/quotas.ts';
 import { keepAlive } from '../context.ts';
 import { sweepPipelineRuns } from '../pipelines/sweep-runs.ts';
 import { sweepTasks } from '../tasks/sweep-tasks.ts';
+import { sweepOutputs } from './sweep-outputs.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -36,8 +37,9 @@ export async function sweepStorage(deps: Deps): Promise<Swept> {
     // Runs before tasks: those of a run go when it is gone.
     const runs = await sweepPipelineRuns(deps, runsBefore);
     const rows = (await sweepRows(deps)) + runs + (await sweepTasks(deps, runsBefore));
+    const outputs = await sweepOutputs(deps);
     await deps.vectors?.compact();
-    return { unfinished, orphans, rows };
+    return { unfinished, orphans, rows: rows + outputs };
   } finally {
     stop();
   }

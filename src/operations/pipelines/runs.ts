@@ -153,7 +153,7 @@ function control(
 
 const remove = defineOperation({
   name: 'runs.delete',
-  summary: 'Delete a run that is over, with its artifacts',
+  summary: 'Delete a run that is over, with its artifacts; what it published stays',
   room: 'pipelines',
   permission: 'pipelines:write',
   input: RunIdRef,

@@ -1,9 +1,13 @@
 /** Stages that meet the database: records and uploads as sources, tables and the search index as targets, and an address. */
 import { randomUUID } from 'node:crypto';
+import { utimes } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { sweepOutputs } from '../../../src/activities/maintenance/sweep-outputs.ts';
 import { createEgress } from '../../../src/clients/egress.ts';
+import { createLog } from '../../../src/logging.ts';
 import type { JsonObject } from '../../../src/schema/json.ts';
 import type { StageRequest } from '../../../src/schema/stages/contract.ts';
 import { type Database, openDatabase } from '../../../src/stores/database.ts';
@@ -167,6 +171,46 @@ test('a merged table is kept from nothing by names of others, and may be merged 
   const long = 'x'.repeat(60);
   await merge(`${long}_a`, ['id']);
   await merge(`${long}_b`, ['id']);
+});
+
+describe('what was published', () => {
+  const days = (count: number) => ({ ...kit.deps.config, OUTPUT_RETENTION_DAYS: count });
+  const sweep = (count: number) => sweepOutputs({ ...kit.deps, config: days(count), log: createLog('silent', 'test') });
+  const tables = async () =>
+    (
+      await query(
+        "SELECT tablename FROM pg_tables WHERE schemaname = 'pipeline_output' AND tablename LIKE 'aged%' ORDER BY 1",
+      )
+    ).map(({ tablename }) => tablename);
+
+  test('stays for good, unless a retention is set: then what was not written for so long goes', async () => {
+    for (const name of ['aged', 'aged_anew', 'aged_in_use', 'aged_unsaid']) await output({ table: { name } });
+    await output({ format: 'csv', key: 'aged/old.csv' });
+    await output({ format: 'csv', key: 'aged/new.csv' });
+    await query('CREATE TABLE pipeline_output.aged_theirs (n int)');
+    await query('CREATE VIEW theirs AS SELECT * FROM pipeline_output.aged_in_use');
+    const long = '2020-01-01T00:00:00.000Z';
+    for (const name of ['aged', 'aged_anew', 'aged_in_use'])
+      await query(`COMMENT ON TABLE pipeline_output.${name} IS 'ostinato pipeline output of alice; written ${long}'`);
+    // As it was before the time was noted.
+    await query("COMMENT ON TABLE pipeline_output.aged_unsaid IS 'ostinato pipeline output of alice'");
+    await output({ table: { name: 'aged_anew', mode: 'append' } });
+    const { dataDir, S3_BUCKET } = kit.deps.config;
+    await utimes(join(dataDir, 'objects', S3_BUCKET, 'outputs/alice/aged/old.csv'), new Date(long), new Date(long));
+    const all = await tables();
+    expect(await sweep(0)).toBe(0);
+    expect(await sweep(36_500)).toBe(0);
+    expect(await tables()).toEqual(all);
+    expect(await sweep(1)).toBe(2);
+    expect(await tables()).toEqual(['aged_anew', 'aged_in_use', 'aged_theirs', 'aged_unsaid']);
+    expect(await kit.deps.objects.stat('outputs/alice/aged/old.csv')).toBeNull();
+    expect(await kit.deps.objects.stat('outputs/alice/aged/new.csv')).not.toBeNull();
+    // Still its maker's, whichever form its comment has.
+    for (const name of ['aged_unsaid', 'aged_anew']) {
+      await expect(output({ table: { name } }, { owner: 'bob' })).rejects.toMatchObject({ code: 'forbidden' });
+    }
+    await output({ table: { name: 'aged_unsaid', mode: 'append' } });
+  });
 });
 
 describe('the search index', () => {

@@ -2,16 +2,21 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
-import pg from 'pg';
+import type pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { Failure } from '../../../schema/failures.ts';
 import type { JsonObject } from '../../../schema/json.ts';
 import type { TableOutput } from '../../../schema/stages/output.ts';
+import {
+  findOutputTable,
+  lockOutputTable,
+  markOutputTable,
+  OUTPUT_SCHEMA as SCHEMA,
+} from '../../../stores/output-tables.ts';
 import type { Session } from '../engine/pool.ts';
 import { type Column, type Job, mainInput, POSITION } from '../job.ts';
 import { name } from '../quote.ts';
 
-const SCHEMA = 'pipeline_output';
 /** Tells which run appended a row, so that a repeat replaces its own rows and no others. */
 const RUN_COLUMN = '_run';
 const CSV = `FORMAT csv, HEADER false, NULLSTR '\\N'`;
@@ -27,8 +32,7 @@ export async function writeTable(job: Job<unknown>, session: Session, table: Tab
   let broken: Error | undefined;
   try {
     await client.query('BEGIN');
-    // One at a time for a table: two runs that make or replace it would meet half-way.
-    await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`${SCHEMA}.${table.name}`]);
+    await lockOutputTable(client, table.name);
     const rows = await fill(client, job, table, columns, path);
     await client.query('COMMIT');
     return { name: `${SCHEMA}.${table.name}`, mode: table.mode, rows };
@@ -60,11 +64,11 @@ async function fill(
   const list = columns.map((column) => name(column.name)).join(', ');
   const definition = columns.map((column) => `${name(column.name)} ${postgresType(column.type)}`).join(', ');
   await client.query(`CREATE SCHEMA IF NOT EXISTS ${SCHEMA}`);
-  const mark = (await checkOwner(client, job, table.name)) ?? ownerMark(job.request.owner);
+  const owner = await ownerOf(client, job, table.name);
   const run = table.mode === 'append' ? `, ${RUN_COLUMN} text` : '';
   if (table.mode === 'replace') await client.query(`DROP TABLE IF EXISTS ${target}`);
   await client.query(`CREATE TABLE IF NOT EXISTS ${target} (${definition}${run})`);
-  await client.query(`COMMENT ON TABLE ${target} IS ${pg.escapeLiteral(mark)}`);
+  if (owner !== null) await markOutputTable(client, table.name, owner);
   if (table.mode === 'replace') return copyIn(client, `${target} (${list})`, path);
   await client.query(`CREATE TEMPORARY TABLE pipeline_rows (${definition}) ON COMMIT DROP`);
   await copyIn(client, `pipeline_rows (${list})`, path);
@@ -124,22 +128,16 @@ async function copyIn(client: pg.PoolClient, target: string, path: string): Prom
   return copy.rowCount ?? 0;
 }
 
-const ownerMark = (owner: string) => `ostinato pipeline output of ${owner}`;
-
 /**
  * A table is its maker's: somebody else's pipeline neither replaces it nor adds to it, and one that may, since its caller
- * may do all, does not take it over. Resolves with the mark of one that is there.
+ * may do all, does not take it over. Null for a table that no pipeline made.
  */
-async function checkOwner(client: pg.PoolClient, job: Job<unknown>, table: string): Promise<string | null> {
-  const found = await client.query<{ mark: string | null }>(
-    `SELECT obj_description(c.oid, 'pg_class') AS mark FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2`,
-    [SCHEMA, table],
-  );
-  const [row] = found.rows;
-  if (row && row.mark !== ownerMark(job.request.owner) && !job.request.all_owners) {
+async function ownerOf(client: pg.PoolClient, job: Job<unknown>, table: string): Promise<string | null> {
+  const found = await findOutputTable(client, table);
+  if (found && found.owner !== job.request.owner && !job.request.all_owners) {
     throw new Failure('forbidden', `The table ${SCHEMA}.${table} is somebody else's`);
   }
-  return row?.mark ?? null;
+  return found ? found.owner : job.request.owner;
 }
 
 /** As Postgres has it; what it has no type for is JSON. */
