@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { exitCodesHelp } from '../src/cli/exit-codes.ts';
 import { describeConfig, loadConfig } from '../src/schema/config.ts';
+import { FORMER_SETTINGS } from '../src/schema/former-settings.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
@@ -52,8 +53,9 @@ test('every link within the repository leads to a page and a heading of it', () 
   expect(broken).toEqual([]);
 });
 
-test('every setting that the pages of docs name is one, and every metric is told once', () => {
-  const settings = new Set(describeConfig(loadConfig({ env: {}, cwd: '/' })).map(({ name }) => name));
+test('every setting that the pages of docs name is one, or was, and every metric is told once', () => {
+  const ours = describeConfig(loadConfig({ env: {}, cwd: '/' })).map(({ name }) => name);
+  const settings = new Set([...ours, ...Object.keys(FORMER_SETTINGS)]);
   const named = PAGES.slice(1).flatMap((page) => [...read(page).matchAll(/`([A-Z][A-Z0-9]*_[A-Z0-9_]+)`/g)]);
   expect(named.length).toBeGreaterThan(20);
   expect(named.map(([, name = '']) => name).filter((name) => !settings.has(name))).toEqual([]);

@@ -7,7 +7,7 @@ import { createMcpDoor } from '../mcp/door.ts';
 import { allowedHosts } from '../mcp/guard.ts';
 import { operations } from '../operations/index.ts';
 import { invoke } from '../operations/invoke.ts';
-import { type Config, ConfigError, loadConfig } from '../schema/config.ts';
+import { type Config, ConfigError, loadConfig, warnOfFormer } from '../schema/config.ts';
 import { checkTls, readServerTls } from '../schema/tls.ts';
 import { resealSecrets } from '../services/access/reseal.ts';
 import { ensureAdminKey } from '../services/admin-key.ts';
@@ -29,6 +29,8 @@ const GRACE_MS = 7_000;
 const config = readConfig();
 const tls = readServerTls(config);
 const log = createLog(config.LOG_LEVEL, 'api');
+const former = warnOfFormer();
+if (former) log.warn(former);
 const tracing = await startTracing(config, { service: 'ostinato-api', log });
 const deps = await createDeps(config, {
   log,

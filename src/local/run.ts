@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { startTimeOf } from '../../bin/lock.js';
-import { type Config, ConfigError, loadConfig } from '../schema/config.ts';
+import { type Config, ConfigError, loadConfig, warnOfFormer } from '../schema/config.ts';
 import { checkTls } from '../schema/tls.ts';
 import { ensureAdminKey } from '../services/admin-key.ts';
 import { migrate } from '../stores/migrate.ts';
@@ -32,6 +32,8 @@ export async function run(args: readonly string[], options: RunOptions = {}): Pr
   try {
     const config = loadConfig();
     checkTls(config);
+    const former = warnOfFormer();
+    if (former) report(`warning: ${former}`);
     return await start(config, {
       watch: args.includes('--watch'),
       names: args.includes('--servers-only') ? [] : ['worker', 'api'],

@@ -6,6 +6,7 @@ import { parse as parseDotenv } from 'dotenv';
 import { z } from 'zod';
 import { closedBuckets, isBucketName, parseDataPlace } from './data-places.ts';
 import { trustedDatabase } from './database-url.ts';
+import { formerSettings } from './former-settings.ts';
 import { bytes, flag, integer, key32, list, parts, url } from './setting-kinds.ts';
 
 const GIB = 1024 ** 3;
@@ -190,10 +191,7 @@ export function loadConfig(
   options: { env?: NodeJS.ProcessEnv; cwd?: string; overrides?: Record<string, string> } = {},
 ): Config {
   const cwd = options.cwd ?? process.cwd();
-  const file = join(cwd, '.env');
-  const fromFile = existsSync(file) ? parseDotenv(readFileSync(file)) : {};
-  const merged = { ...fromFile, ...(options.env ?? process.env), ...options.overrides };
-  const given = Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== undefined && value !== ''));
+  const given = givenBy(options);
   const parsed = ENVIRONMENT.safeParse(given);
   if (!parsed.success) {
     throw new ConfigError(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
@@ -212,9 +210,23 @@ export function loadConfig(
     ...value,
     DATABASE_URL: trustedDatabase(value.DATABASE_URL, value.TLS_CA),
     dataDir: resolve(cwd, value.DATA_DIR),
-    cacheDir: value.CACHE_DIR ? resolve(cwd, value.CACHE_DIR) : defaultCacheDir(merged),
+    cacheDir: value.CACHE_DIR ? resolve(cwd, value.CACHE_DIR) : defaultCacheDir(given),
     publicUrl: (value.PUBLIC_URL ?? `${scheme}://${reachable}:${value.SERVER_PORT}`).replace(/\/$/, ''),
   });
+}
+
+/** What is set in earlier systems' terms, in one line; null when nothing is. Takes what `loadConfig` takes. */
+export function warnOfFormer(options: Parameters<typeof loadConfig>[0] = {}): string | null {
+  return formerSettings(givenBy(options));
+}
+
+function givenBy(options: Parameters<typeof loadConfig>[0] = {}): Record<string, string> {
+  const file = join(options.cwd ?? process.cwd(), '.env');
+  const fromFile = existsSync(file) ? parseDotenv(readFileSync(file)) : {};
+  const merged = { ...fromFile, ...(options.env ?? process.env), ...options.overrides };
+  return Object.fromEntries(
+    Object.entries(merged).filter((entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== ''),
+  );
 }
 
 /** Files that are named relative to where we were started are found by our children too. */
