@@ -27,7 +27,12 @@ export function createTaskActivities(deps: Deps, { stages: runner, calls }: { st
       }
     }),
     runBuiltin: byCode((step: TaskStep) => runBuiltin(deps, runner, step, signal())),
-    askQuietAgent: byCode((step: TaskStep) => askQuietAgent(deps, step, signal())),
+    askQuietAgent: byCode((step: TaskStep) => {
+      const context = Context.current();
+      const kept: unknown = context.info.heartbeatDetails;
+      const asked = { silences: typeof kept === 'number' ? kept : 0, keep: (n: number) => context.heartbeat(n) };
+      return askQuietAgent(deps, step, asked, context.cancellationSignal);
+    }),
     tellCancelled: byCode((step: TaskStep) => tellCancelled(deps, step, signal())),
     finishAttempt: byCode((step: FinishInput) => {
       // Whether an agent reported, was lost or is not wanted any more: nobody comes for its answer.

@@ -1,6 +1,5 @@
 /** Tasks from submission to their end, in every way in which they can be done. */
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { askQuietAgent, lookAfter } from '../../../src/activities/tasks/finish.ts';
 import { type Caller, openStand, type PushAgent, pushAgent, type Stand } from './stand.ts';
 
 let stand: Stand;
@@ -374,33 +373,4 @@ test('a built-in stage that cannot work fails with the reason, at once when no r
     error: { code: 'invalid_input' },
     attempts: [{ status: 'failed' }],
   });
-});
-
-test('an agent that goes quiet is asked how it goes; what it says counts', async () => {
-  let said: object = { status: 'running' };
-  const remote = await push(
-    () => ({ status: 202 }),
-    () => ({ status: 200, body: said }),
-  );
-  await stand.agent({ name: 'w1', capabilities: ['processing'], endpoints: remote.endpoints });
-  const id = await stand.submit(caller, {});
-  await stand.until(caller, id, ({ status }) => status === 'running' && remote.tasks.length === 1);
-  const step = { task_id: id, attempt: 1, workflow_id: id };
-  const quiet = () =>
-    stand.deps.db
-      .updateTable('tasks')
-      .set({ lease_until: new Date(0) })
-      .where('task_id', '=', id)
-      .execute();
-  const signal = new AbortController().signal;
-  await quiet();
-  expect(await lookAfter(stand.deps, step)).toEqual({ kind: 'quiet' });
-  expect(await askQuietAgent(stand.deps, step, signal)).toMatchObject({ kind: 'working' });
-  said = { status: 'done', result: { asked: true } };
-  await quiet();
-  expect(await askQuietAgent(stand.deps, step, signal)).toEqual({
-    kind: 'over',
-    next: { status: 'completed', attempt: 1, error: null },
-  });
-  expect((await caller.call('GET', `/api/v1/tasks/${id}/detail`)).body.result).toEqual({ asked: true });
 });
