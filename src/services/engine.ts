@@ -1,5 +1,5 @@
 /** Starting, steering and looking at workflows: what operations and the reconciler call instead of the SDK. */
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
 import {
   defineSearchAttributeKey,
@@ -27,6 +27,7 @@ export async function startRun(deps: Deps, run: NewRun | RunRow): Promise<void> 
       args: [run.input],
       workflowIdReusePolicy: 'REJECT_DUPLICATE',
       typedSearchAttributes: searchAttributes(run),
+      ...(run.type === WORKFLOWS.runPipeline ? { priority: { fairnessKey: fairnessKey(run.owner) } } : {}),
       memo: { owner: run.owner, room: run.room, resource: run.resource ?? '' },
     });
   } catch (error) {
@@ -50,6 +51,14 @@ export async function startAdmitted(deps: Deps, run: NewRun): Promise<void> {
     );
     if (!isUnreachable(error)) throw error;
   }
+}
+
+/**
+ * Steps of a workflow inherit its key, and the engine takes turns between keys when a queue is full: a caller with many
+ * runs does not hold up the others. Engines without fairness pass it over. At most 64 bytes.
+ */
+function fairnessKey(owner: string): string {
+  return Buffer.byteLength(owner) <= 64 ? owner : createHash('sha256').update(owner).digest('hex');
 }
 
 function searchAttributes(run: NewRun | RunRow): TypedSearchAttributes {

@@ -137,6 +137,12 @@ export const PIPELINES: Requirement[] = [
       'an operation runs with what the caller may do, and is audited as theirs',
       'a key that loses its role or its life in the meantime takes its runs with it',
     ),
+    t(
+      'integration/pipelines/sharing',
+      "operations of runs count against their caller's rate limit, and wait for it without failing or holding a place",
+      'of many operations at once no more run than the limit allows, and the rest can be cancelled',
+      "a caller's long list does not hold up another caller: they take turns",
+    ),
   ),
   need(
     'p3.16',

@@ -25,16 +25,17 @@ export interface Work {
 /**
  * Runs `work` once for the try that `ref` names, from its beginning to its end. Throws Failure('timeout') after
  * `seconds`. What fails goes to the workflow, which knows whether to try again; only an outage is waited out here, by the
- * engine's own retries.
+ * engine's own retries. `putOff` of those were none: a limit put the try off.
  */
 export async function tryStage(
   deps: Deps,
   ref: StageRef,
   seconds: number,
   work: (work: Work) => Promise<StageOutput>,
+  putOff = 0,
 ): Promise<void> {
   if (!(await begin(deps, ref))) return;
-  await end(deps, ref, await guarded(deps, ref, seconds, work));
+  await end(deps, ref, await guarded(deps, ref, seconds, work, putOff));
 }
 
 /** Heartbeats, time and failures around a piece of a try. */
@@ -43,6 +44,7 @@ export async function guarded<T>(
   ref: StageRef,
   seconds: number,
   work: (work: Work) => Promise<T>,
+  putOff = 0,
 ): Promise<T> {
   const cancelled = Context.current().cancellationSignal;
   const late = AbortSignal.timeout(seconds * 1000);
@@ -56,7 +58,7 @@ export async function guarded<T>(
     if (error instanceof CancelledFailure) throw error;
     const failure = toFailure(error);
     if (failure.code === 'internal') deps.log.error({ err: error, ...ref }, 'a stage broke');
-    const outage = failure.code === 'unavailable' && Context.current().info.attempt < MOST_OUTAGES;
+    const outage = failure.code === 'unavailable' && Context.current().info.attempt - putOff < MOST_OUTAGES;
     throw outage ? failure : final(failure);
   } finally {
     await teller.idle();

@@ -15,11 +15,10 @@ export function rateClassOf(operation: Limited, caller: Pick<Principal, 'role'>)
 }
 
 /**
- * Counts one call. Resolves with where the caller stands, refused or not; null where there is no limit. What a
- * workflow does for its caller was counted when it was started and is bounded by its own concurrency.
+ * Counts one call. Resolves with where the caller stands, refused or not; null where there is no limit. What a workflow
+ * does for its caller counts as the caller's own.
  */
 export async function countCall(limits: RateLimits, caller: Principal, kind: RateClass): Promise<RateState | null> {
-  if (caller.via === 'delegated') return null;
   return limits.take(caller.id, kind);
 }
 

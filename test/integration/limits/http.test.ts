@@ -245,8 +245,8 @@ describe('MCP', () => {
   });
 });
 
-describe('an answer in a workflow', () => {
-  it('is not counted: the caller paid when it was started', async () => {
+describe('what a workflow does for its caller', () => {
+  it("counts as the caller's own", async () => {
     const { deps } = stand;
     const caller: Principal = {
       id: 'delegate',
@@ -264,6 +264,7 @@ describe('an answer in a workflow', () => {
       signal: new AbortController().signal,
       report: () => {},
     };
-    for (let at = 0; at < 30; at += 1) expect(await invoke(deps, change, invocation, {})).toEqual({ ok: true });
+    for (let at = 0; at < 10; at += 1) expect(await invoke(deps, change, invocation, {})).toEqual({ ok: true });
+    await expect(invoke(deps, change, invocation, {})).rejects.toMatchObject({ code: 'too_many_requests' });
   });
 });

@@ -37,9 +37,9 @@ const ADMIN = caller('admin');
 // Failures that a test asks for are no news.
 Runtime.install({ logger: new DefaultLogger('ERROR'), telemetryOptions: { logging: { forward: {}, filter: 'OFF' } } });
 
-/** `operate` may answer for operations of a test's own and hand on the rest. */
+/** `operate` may answer for operations of a test's own and hand on the rest; `slots`: activities of a queue at once. */
 export async function openStand(
-  options: { env?: Record<string, string>; operate?(real: Operate): Operate } = {},
+  options: { env?: Record<string, string>; slots?: number; operate?(real: Operate): Operate } = {},
 ): Promise<Stand> {
   const stack = await testStack();
   const config = stack.config({ LOG_LEVEL: 'silent', EMBEDDINGS: 'off', DATABASE_POOL: '10', ...options.env });
@@ -62,7 +62,9 @@ export async function openStand(
   const queues = [QUEUES.stages, QUEUES.pipelines, QUEUES.notifications, QUEUES.agents, ownQueue];
   const workers = await Promise.all([
     Worker.create({ ...shared, taskQueue: QUEUES.workflows, workflowBundle: await workflowBundle(config.cacheDir) }),
-    ...queues.map((taskQueue) => Worker.create({ ...shared, taskQueue, maxConcurrentActivityTaskExecutions: 20 })),
+    ...queues.map((taskQueue) =>
+      Worker.create({ ...shared, taskQueue, maxConcurrentActivityTaskExecutions: options.slots ?? 20 }),
+    ),
   ]);
   const running = workers.map((worker) => worker.run());
 

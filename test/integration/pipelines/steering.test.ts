@@ -220,17 +220,6 @@ test('a refusal is audited with what it was about', async () => {
   }
 });
 
-test('a rate limit that is used up puts a stage off, and does not fail it', async () => {
-  let refused = 0;
-  does['busy'] = () => {
-    refused += 1;
-    if (refused <= 2) throw new Failure('too_many_requests', 'not now', { retryAfterSeconds: 0.01 });
-  };
-  const run = await stand.over(await stand.execute(ana, pipeline([act('busy')])));
-  expect(run.stages[0]).toMatchObject({ status: 'completed', attempt: 1 });
-  expect(calls).toHaveLength(3);
-});
-
 test('a key that loses its role or its life in the meantime takes its runs with it', async () => {
   for (const [change, words] of [
     [{ role: 'viewer' as const }, /lacks/],
