@@ -41,12 +41,12 @@ interface List<T extends z.ZodType> {
 export async function showPages<T extends z.ZodType>(
   context: CliContext,
   list: List<T>,
-  show: (items: z.output<T>[], first: boolean) => void,
+  show: (items: z.output<T>[], first: boolean) => void | Promise<void>,
 ): Promise<void> {
   let cursor = list.options.cursor;
   for (let first = true; ; first = false) {
     const page = await fetchPage(context.api(), list, cursor);
-    show(page.items, first);
+    await show(page.items, first);
     cursor = page.next_cursor ?? undefined;
     if (cursor === undefined) return;
     if (list.options.all) continue;

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { newLines } from '../../src/cli/task-logs.ts';
-import { TASK_ID, taskDetail, taskItem } from './control-views.ts';
+import { AGENT_ID, agent, TASK_ID, taskDetail, taskItem } from './control-views.ts';
 import { json, placeOfEachTest, readBody, runCli } from './fake-api.ts';
 
 const TASKS = '/api/v1/tasks';
@@ -47,6 +47,36 @@ test('list shows ids without what all of them begin with, and show takes those',
   for (const id of ['2b8f', 'task-2b8f', '2B8F6F0A', TASK_ID]) {
     expect((await runCli(['tasks', 'show', id, ...target])).lines).toMatchObject([{ kind: 'task', task_id: TASK_ID }]);
   }
+});
+
+test('agents are called by their names, and by their ids where they are hidden', async () => {
+  const hidden = '9c8f6f0a-3f0c-4d4e-9a55-5a5f0f4c1a99';
+  const tasks = [taskItem({ assigned_agent: AGENT_ID }), taskItem({ assigned_agent: hidden })];
+  const target = await serve({
+    [`GET ${TASKS}`]: (_request, response) => json(response, 200, page(tasks)),
+    [DETAIL]: (_request, response) => json(response, 200, taskDetail({ assigned_agent: AGENT_ID })),
+    [`GET /api/v1/agents/${AGENT_ID}`]: (_request, response) => json(response, 200, agent()),
+  });
+  const listed = await runCli(['tasks', ...target], { terminal: 120 });
+  expect(listed.stdout).toMatch(/ crunch .+\n.+ 9c8f6f0a/);
+  const shown = await runCli(['tasks', 'show', TASK_ID, ...target], { terminal: 120 });
+  expect(shown.stdout).toContain(`agent crunch (${AGENT_ID})`);
+  const piped = await runCli(['tasks', ...target]);
+  expect(piped.lines).toMatchObject([{ assigned_agent: AGENT_ID }, { assigned_agent: hidden }]);
+  expect(place.api.requests.filter((request) => request.includes('/agents/'))).toHaveLength(3);
+});
+
+test('many agents are asked for in one go', async () => {
+  const ids = [1, 2, 3, 4, 5].map((n) => `${n}b8f6f0a-3f0c-4d4e-9a55-5a5f0f4c1a01`);
+  const agents = ids.map((id, n) => agent({ id, name: `agent-${n}` }));
+  const target = await serve({
+    [`GET ${TASKS}`]: (_request, response) =>
+      json(response, 200, page(ids.map((id) => taskItem({ assigned_agent: id })))),
+    'GET /api/v1/agents': (_request, response) => json(response, 200, { agents, next_cursor: null, truncated: false }),
+  });
+  const listed = await runCli(['tasks', ...target], { terminal: 120 });
+  expect(listed.stdout.match(/ agent-\d /g)).toHaveLength(5);
+  expect(place.api.requests).toEqual([`GET ${TASKS}`, 'GET /api/v1/agents?limit=200']);
 });
 
 describe('submit', () => {

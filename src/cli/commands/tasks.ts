@@ -3,6 +3,7 @@ import { Argument, type Command, Option } from 'commander';
 import type { JsonObject } from '../../schema/json.ts';
 import { EXECUTORS, PRIORITIES, TASK_STATUSES, TASK_TYPES } from '../../schema/names.ts';
 import { TaskAccepted, TaskDetail, TaskListItem, TaskView } from '../../schema/tasks.ts';
+import { type AgentNames, agentNames } from '../agent-names.ts';
 import type { Api } from '../api.ts';
 import type { Act, CliContext } from '../context.ts';
 import { CliError } from '../errors.ts';
@@ -119,10 +120,12 @@ const detail = (api: Api, id: string) => api.call(TaskDetail, 'GET', `${PATH}/${
 async function list(context: CliContext, { status, type, pipeline, ...options }: ListOptions): Promise<undefined> {
   const { out } = context;
   const query = { status, type, pipeline_id: pipeline };
-  await showPages(context, { item: TaskListItem, path: PATH, query, options }, (items, first) => {
+  const names = agentNames(context.api(), !out.json);
+  await showPages(context, { item: TaskListItem, path: PATH, query, options }, async (items, first) => {
     for (const item of items) out.line('task', item);
+    await names.learn(items.map((task) => task.assigned_agent));
     if (first && items.length === 0) out.say('No tasks.');
-    else out.table(taskColumns(out), items);
+    else out.table(taskColumns(out, names), items);
   });
 }
 
@@ -130,7 +133,7 @@ async function show(context: CliContext, given: string, watch: boolean): Promise
   const api = context.api();
   const id = await idOf(api, given);
   if (watch) return follow(context, id);
-  showDetail(context, await detail(api, id));
+  await showDetail(context, await detail(api, id), agentNames(api, !context.out.json));
   return EXIT.ok;
 }
 
@@ -211,11 +214,17 @@ function written({ logs, queue_position }: TaskDetail): TaskDetail['logs'] {
 /** Shows a task until it is over, and then what came of it. */
 async function follow(context: CliContext, id: string): Promise<ExitCode> {
   const { out, signal, io } = context;
-  const progress = showTask(out, io.stderr);
+  const api = context.api();
+  const names = agentNames(api, !out.json);
+  const progress = showTask(out, io.stderr, names);
+  const onView = async (view: TaskDetail) => {
+    await names.learn([view.assigned_agent]);
+    progress.update(view);
+  };
   try {
-    const task = await watchTask(context.api(), id, { signal, onView: (view) => progress.update(view) });
+    const task = await watchTask(api, id, { signal, onView });
     progress.stop();
-    showDetail(context, task);
+    await showDetail(context, task, names);
     return task.status === 'completed' ? EXIT.ok : EXIT.failed;
   } catch (error) {
     progress.stop();
@@ -226,7 +235,8 @@ async function follow(context: CliContext, id: string): Promise<ExitCode> {
   }
 }
 
-function showDetail({ out }: CliContext, task: TaskDetail): void {
+async function showDetail({ out }: CliContext, task: TaskDetail, names: AgentNames): Promise<void> {
   out.line('task', task);
-  out.fields(taskFields(out, task));
+  await names.learn([task.assigned_agent ?? task.agent_id]);
+  out.fields(taskFields(out, task, names));
 }

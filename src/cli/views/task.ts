@@ -1,6 +1,7 @@
 /** Tasks as people read them. */
 import type { z } from 'zod';
 import type { TaskDetail, TaskListItem, TaskLogView } from '../../schema/tasks.ts';
+import type { AgentNames } from '../agent-names.ts';
 import type { Output, Style } from '../output.ts';
 import type { Column } from '../table.ts';
 import { clean } from '../text.ts';
@@ -11,7 +12,7 @@ export const TASK_LEAD = 'task-';
 
 type Log = z.output<typeof TaskLogView>;
 
-export function taskColumns(out: Output): Column<TaskListItem>[] {
+export function taskColumns(out: Output, names: Pick<AgentNames, 'of'>): Column<TaskListItem>[] {
   return [
     { title: 'TASK', value: (task) => shownId(out, task.task_id, TASK_LEAD) },
     { title: 'TYPE', value: (task) => task.type },
@@ -19,14 +20,14 @@ export function taskColumns(out: Output): Column<TaskListItem>[] {
     { title: '%', value: (task) => percent(task.progress), align: 'right' },
     { title: 'PRIORITY', value: (task) => task.priority },
     { title: 'PLACE', value: (task) => String(task.queue_position ?? '-'), align: 'right' },
-    { title: 'AGENT', value: (task) => (task.assigned_agent ? shownId(out, task.assigned_agent) : '-') },
+    { title: 'AGENT', value: ({ assigned_agent: id }) => (id ? (names.of(id) ?? shownId(out, id)) : '-'), shrinkTo: 8 },
     { title: 'CREATED', value: (task) => out.time(task.created_at) },
     { title: 'ERROR', value: (task) => task.error?.detail ?? '-', shrinkTo: 8 },
   ];
 }
 
 /** One task, whole but for its logs and payload. */
-export function taskFields(out: Output, task: TaskDetail): [string, string][] {
+export function taskFields(out: Output, task: TaskDetail, names: Pick<AgentNames, 'of'>): [string, string][] {
   const place =
     task.queue_position === null ? [] : [['place', `${task.queue_position} of ${task.queue_length} that wait`]];
   const waits =
@@ -46,7 +47,7 @@ export function taskFields(out: Output, task: TaskDetail): [string, string][] {
     ...(place as [string, string][]),
     ...(waits as [string, string][]),
     ...(label as [string, string][]),
-    ['executor', executorOf(task)],
+    ['executor', executorOf(task, names)],
     ['owner', clean(task.owner)],
     ['timeout', `${task.timeout} s, ${task.retry_count} retries`],
     ['created', out.time(task.created_at)],
@@ -64,9 +65,11 @@ export function taskFields(out: Output, task: TaskDetail): [string, string][] {
   ];
 }
 
-function executorOf({ assigned_agent, agent_id, executor }: TaskDetail): string {
+function executorOf({ assigned_agent, agent_id, executor }: TaskDetail, names: Pick<AgentNames, 'of'>): string {
   const agent = assigned_agent ?? agent_id;
-  return agent === null ? executor : `agent ${agent}`;
+  if (agent === null) return executor;
+  const name = names.of(agent);
+  return name === undefined ? `agent ${agent}` : `agent ${name} (${agent})`;
 }
 
 const LEVEL_STYLE: Partial<Record<Log['level'], Style>> = { debug: 'dim', warn: 'yellow', error: 'red' };
