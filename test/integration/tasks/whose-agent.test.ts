@@ -135,6 +135,19 @@ describe('a task that names an agent', () => {
     expect(await claim(pulls)).toEqual([waits]);
   });
 
+  test('goes to it again after it failed or was lost, though others could', async () => {
+    await agent('ana');
+    const named = await agent('ana');
+    const id = await submit('ana', { wanted_agent: named });
+    await deps.db
+      .updateTable('tasks')
+      .set({ phase: 'queued', slot: false, assigned_agent: null, attempt: sql`attempt + 1`, excluded_agents: [named] })
+      .where('task_id', '=', id)
+      .execute();
+    await admitAll();
+    expect(await agentOf(id)).toBe(named);
+  });
+
   test('waits for it while it is busy or away, and holds up nobody', async () => {
     const named = await agent('ana', { status: 'offline' });
     const id = await submit('ana', { wanted_agent: named });
