@@ -53,6 +53,9 @@ export interface ControlTables {
     answered_at: Date | null;
     told_load: Generated<number>;
     told_at: Created;
+    /** While a claim of it waits, and for so many tasks. */
+    waiting_until: Date | null;
+    waiting_for: Generated<number>;
     registered_at: Created;
     updated_at: Created;
     deleted_at: Date | null;

@@ -11,6 +11,7 @@ import { up as fairLanes } from './0008_fair_lanes.ts';
 import { up as agentSharing } from './0009_agent_sharing.ts';
 import { up as liveConnections } from './0010_live_connections.ts';
 import { up as pipelineTries } from './0011_pipeline_tries.ts';
+import { up as waitingAgents } from './0012_waiting_agents.ts';
 
 export const MIGRATIONS: { name: string; up(db: Kysely<never>): Promise<void> }[] = [
   { name: '0001_ingestion', up: ingestion },
@@ -24,4 +25,5 @@ export const MIGRATIONS: { name: string; up(db: Kysely<never>): Promise<void> }[
   { name: '0009_agent_sharing', up: agentSharing },
   { name: '0010_live_connections', up: liveConnections },
   { name: '0011_pipeline_tries', up: pipelineTries },
+  { name: '0012_waiting_agents', up: waitingAgents },
 ];
