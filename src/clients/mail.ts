@@ -12,9 +12,13 @@ export interface Mail {
   id: string;
 }
 
-/** Sends and closes the connection. Throws what the server or the network said; `permanent` tells a 5xx reply from the rest. */
-export async function sendMail(smtpUrl: string, mail: Mail): Promise<void> {
-  const transport = createTransport(smtpUrl, { from: mail.from } as never);
+/**
+ * Sends and closes the connection. `smtps:` speaks TLS from the start, `smtp:` once the server offers it; `authorities`
+ * are trusted in place of the public ones. Throws what the server or the network said; `isPermanent` tells a 5xx reply
+ * from the rest.
+ */
+export async function sendMail(smtpUrl: string, mail: Mail, authorities?: string[]): Promise<void> {
+  const transport = transportTo(smtpUrl, mail.from, authorities);
   const { id, ...message } = mail;
   const domain = /@([^>\s]+)>?$/.exec(mail.from)?.[1] ?? 'localhost';
   const late = setTimeout(() => transport.close(), WAIT_MS);
@@ -29,6 +33,15 @@ export async function sendMail(smtpUrl: string, mail: Mail): Promise<void> {
     clearTimeout(late);
     transport.close();
   }
+}
+
+/** User and password of the address are signed in with. */
+function transportTo(smtpUrl: string, from: string, ca: string[] | undefined) {
+  const defaults = { from } as never;
+  if (ca === undefined) return createTransport(smtpUrl, defaults);
+  // An address and options cannot be given both; the library reads the one, and connects only to send.
+  const read = createTransport(smtpUrl).options as { tls?: object };
+  return createTransport({ ...read, tls: { ...read.tls, ca } }, defaults);
 }
 
 /** Whether the server refused it for good (RFC 5321, section 4.2.1). */

@@ -142,7 +142,7 @@ const ENVIRONMENT = z.object({
     .min(1)
     .optional()
     .describe(
-      'PEM file with authorities to trust besides the public ones towards Redis, S3, Weaviate, Temporal, and the API for clients; towards Postgres alone',
+      'PEM file with authorities to trust besides the public ones towards Redis, S3, Weaviate, Temporal, the mail server, and the API for clients; towards Postgres alone',
     ),
   TEMPORAL_TLS_CERT: z.string().min(1).optional().describe('PEM file with the client certificate for Temporal'),
   TEMPORAL_TLS_KEY: z.string().min(1).optional().describe('PEM file with the key of TEMPORAL_TLS_CERT'),

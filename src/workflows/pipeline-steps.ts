@@ -70,6 +70,7 @@ export const pipelineRows = proxyLocalActivities<
 export const deliverySteps = proxyActivities<Pick<Activities, 'tryDelivery'>>({
   taskQueue: QUEUES.notifications,
   startToCloseTimeout: '2 minutes',
+  heartbeatTimeout: '10 seconds',
   retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30 seconds' },
 });
 

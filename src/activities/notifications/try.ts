@@ -6,6 +6,7 @@ import type { Deps } from '../../deps.ts';
 import { Failure } from '../../schema/failures.ts';
 import type { JsonObject } from '../../schema/json.ts';
 import type { DeliverInput, DeliveryTry } from '../../schema/pipeline-flow.ts';
+import { readAuthorities } from '../../schema/tls.ts';
 import { authorizeOutgoing, forget } from '../../services/access/outgoing.ts';
 import { mailOf } from '../../services/notifications/mail-text.ts';
 import { webhookKeys } from '../../services/notifications/secret.ts';
@@ -69,7 +70,8 @@ async function byMail(deps: Deps, row: NotificationRow): Promise<WebhookAnswer> 
   }
   try {
     const text = mailOf(row.event, row.body as JsonObject, deps.config.publicUrl);
-    await sendMail(SMTP_URL, { from: MAIL_FROM, to: row.target, id: row.notification_id, ...text });
+    const mail = { from: MAIL_FROM, to: row.target, id: row.notification_id, ...text };
+    await sendMail(SMTP_URL, mail, readAuthorities(deps.config));
     return { delivered: true };
   } catch (error) {
     const words = error instanceof Error ? error.message : String(error);
