@@ -67,6 +67,7 @@ export const PIPELINES: Requirement[] = [
     'p3.7',
     'Artifacts are listed and downloaded whole',
     t('integration/cli/pipelines', 'a file is run while it is watched, and what came out is downloaded whole'),
+    t('integration/pipelines/keeping', 'over HTTP a pipeline is made, run and its artifact fetched by its own link'),
   ),
   need(
     'p3.8',
@@ -83,6 +84,11 @@ export const PIPELINES: Requirement[] = [
     'Conditions: when runs a stage or skips it, by input, parameters and earlier results',
     t('integration/pipelines/flow', 'a condition skips a stage, templates carry values, and dependents run'),
     t('services/pipelines/expressions', 'templates keep the type when they stand alone, and are text inside text'),
+    t(
+      'services/pipelines/expression-pool',
+      'many at once, hostile and not, all end',
+      'what nests too deep or reads too much is refused before it is tried',
+    ),
   ),
   need(
     'p3.11',
@@ -108,6 +114,7 @@ export const PIPELINES: Requirement[] = [
       'integration/pipelines/flow',
       'for_each runs an item of a list each, so many at once, with rows of their own',
       'a long list goes over several runs of the workflow, each item once',
+      'hundreds of items end, under histories that stay short',
       'an item that fails fails the stage after all were tried, and a retry does the missing ones only',
     ),
     t('integration/pipelines/data', 'items make one table, and what follows reads it'),
@@ -151,6 +158,8 @@ export const PIPELINES: Requirement[] = [
       'integration/pipelines/agents',
       'a stage for an agent is a task of the run, and its answer is the stage’s output',
       'rows go to agents in batches and come back as one table',
+      'a task that somebody else started is waited for in one step, and its end is at once that of the stage',
+      'cancelled, a run takes a task with it that somebody else started',
       'rows that a payload does not hold are fetched by the agent that has the task, and by nobody else but its owner',
     ),
   ),
@@ -249,6 +258,8 @@ export const DATA: Requirement[] = [
     t(
       'integration/stages/stores',
       'is replaced whole, with the types of its columns',
+      'merged by another key, no longer holds what the earlier key forbade',
+      'stays for good, unless a retention is set: then what was not written for so long goes',
       'takes rows as records of their owner, with vectors, and a repeat changes nothing',
     ),
   ),
