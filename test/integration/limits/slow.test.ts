@@ -98,7 +98,7 @@ async function crawl(head: string, body: string, everyMs: number, to = api): Pro
 const JSON_TYPE = 'content-type: application/json\r\n';
 const LONG = JSON.stringify({ type: 'analysis', payload: { text: 'x'.repeat(2_000) } });
 
-it.each([
+it.concurrent.each([
   ['JSON', '/api/v1/tasks', JSON_TYPE, '', 'request_timeout'],
   ['JSON of no announced length', '/api/v1/tasks', JSON_TYPE, 'chunked', 'request_timeout'],
   ['what only claims to be an upload', '/api/v1/tasks', 'content-type: multipart/form-data; boundary=b\r\n', '', ''],
@@ -118,7 +118,12 @@ it.each([
   20_000,
 );
 
-it('an upload may crawl for longer, as long as it moves', async () => {
+it.concurrent('a body that nobody may send is not waited for', async () => {
+  const head = `POST /api/v1/tasks HTTP/1.1\r\nhost: 127.0.0.1\r\n${JSON_TYPE}content-length: ${LONG.length}\r\n\r\n`;
+  expect(await crawl(head, LONG, 100)).toMatch(/^HTTP\/1\.1 401 /);
+}, 20_000);
+
+it.concurrent('an upload may crawl for longer, as long as it moves', async () => {
   const part = (headers: string, text: string) =>
     `--b\r\ncontent-disposition: form-data; ${headers}\r\n\r\n${text}\r\n`;
   const fields = part('name="source_type"', 'slack');
