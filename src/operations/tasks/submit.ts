@@ -5,7 +5,8 @@ import { Failure } from '../../schema/failures.ts';
 import type { Principal } from '../../schema/principal.ts';
 import { SubmitTask, TaskAccepted, taskLinks } from '../../schema/tasks.ts';
 import { assertUsableAgent } from '../../services/agents/lookup.ts';
-import { submitTask } from '../../services/tasks/submit.ts';
+import { type SubmittedTask, submitTask } from '../../services/tasks/submit.ts';
+import { isAboutToBeClaimed } from '../../stores/task-pullers.ts';
 import { defineOperation } from '../contract.ts';
 
 export const tasksSubmit = defineOperation({
@@ -48,9 +49,15 @@ export const tasksSubmit = defineOperation({
       },
       idempotencyKey === null ? null : { key: idempotencyKey, body: JSON.stringify(input) },
     );
-    return { ...submitted, links: taskLinks(submitted) };
+    return { ...submitted, queue_position: await placeOf(deps, submitted), links: taskLinks(submitted) };
   },
 });
+
+/** Null for a task that an agent takes as soon as it asks: it waits for nobody else. */
+async function placeOf(deps: Deps, { task_id, queue_position: place }: SubmittedTask): Promise<number | null> {
+  if (place === null) return null;
+  return (await isAboutToBeClaimed(deps.db, { task_id, place, cap: deps.config.MAX_CONCURRENT_TASKS })) ? null : place;
+}
 
 async function assertPipeline(deps: Deps, principal: Principal, pipelineId: string): Promise<void> {
   const row = await deps.db

@@ -25,6 +25,19 @@ async function push(...handlers: Parameters<typeof pushAgent>): Promise<PushAgen
 /** The engine closes a workflow a moment after its row. */
 const engineStatus = async (id: string) => (await stand.deps.temporal.workflow.getHandle(id).describe()).status.name;
 
+test('a task that an agent takes as soon as it asks has no place in the queue; one that it has no room for has', async () => {
+  const task = { type: 'processing', capabilities: ['fetched'], executor: 'agent' };
+  const place = async () => (await caller.call('POST', '/api/v1/tasks', task)).body.queue_position;
+  expect(await place()).toBe(1);
+  const puller = await stand.agent({ name: 'has-room-for-two', capabilities: ['fetched'], max_concurrency: 2 });
+  expect(await place()).toBeNull();
+  expect(await puller.claim({ max: 2 })).toHaveLength(2);
+  expect(await place()).toBe(1);
+  const open = await caller.call('GET', '/api/v1/tasks');
+  for (const { task_id } of open.body.items) await caller.call('POST', `/api/v1/tasks/${task_id}/cancel`);
+  await stand.deps.db.deleteFrom('agents').where('name', '=', 'has-room-for-two').execute();
+});
+
 test('a task of seed 001 goes to an agent that answers at once', async () => {
   const remote = await push((task) => ({ status: 200, body: { rows: task.payload.rows } }));
   const agent = await stand.agent({ name: 'a1', capabilities: ['data-processing'], endpoints: remote.endpoints });
