@@ -96,12 +96,13 @@ async function outcomeOf(
     const ended = thrown instanceof ChildWorkflowFailure && !CancellationScope.current().consideredCancelled;
     if (!foreign && !ended) throw thrown;
   }
-  for (;;) {
+  for (let waited = false; ; ) {
     const outcome = await look();
-    if (outcome !== null) return outcome;
-    if (!patched(WAITS_BY_ACTIVITY)) await sleep(LOOK_EVERY);
-    else if (yields()) return null;
-    else await taskWaits.awaitStageTask({ task_id: opened.workflow_id });
+    if (outcome !== null || (waited && yields())) return outcome;
+    if (patched(WAITS_BY_ACTIVITY)) {
+      await taskWaits.awaitStageTask({ task_id: opened.workflow_id });
+      waited = true;
+    } else await sleep(LOOK_EVERY);
   }
 }
 

@@ -166,6 +166,37 @@ describe.skipIf(!(await hasServer('temporal-test-server')))('runs of pipelines',
     ]);
   });
 
+  test('a task that somebody else started is waited for over as many runs of the workflow as it takes', async () => {
+    // Its workflow is there, so that the run's own start of it is refused.
+    stage.play({});
+    const task = await stage.start('runTask', { task_id: 't', owner: 'ana', attempt: 1, timeout_seconds: 60 });
+    await task.terminate();
+    const waits = 5;
+    stage.play({
+      openRun: () => {
+        const { plan, states } = opened({});
+        const status = stage.callsOf('openStageTask').length > 0 ? 'running' : 'pending';
+        return { plan, states: states.map((state) => ({ ...state, status, attempt: status === 'running' ? 1 : 0 })) };
+      },
+      planStage: () => ({ ...runs, way: 'task' }),
+      openStageTask: () => ({ workflow_id: task.workflowId, input: {}, owner: 'ana', resource: 'task:t' }),
+      closeStageTask: () =>
+        stage.callsOf('awaitStageTask').length < waits
+          ? null
+          : { task_id: 't', status: 'completed', attempts: 1, error: null },
+    });
+    const handle = await stage.start('runPipeline', { ...INPUT, history_limit: 10 });
+    expect(await handle.result()).toEqual({ run_id: 'r', status: 'completed' });
+    expect(stage.callsOf('awaitStageTask').map(({ input }) => input)).toEqual(
+      Array.from({ length: waits }, () => ({ task_id: task.workflowId })),
+    );
+    // One wait in each run of the workflow, and always for the same try.
+    expect(stage.callsOf('openStageTask').map(({ input }) => input.try)).toEqual(
+      Array.from({ length: waits }, () => 1),
+    );
+    expect((await handle.fetchHistory()).events?.length).toBeLessThan(40);
+  });
+
   test('a try that took longer than it may counts, and is not repeated by the engine', async () => {
     stage.play({
       openRun: () => opened({ max_attempts: 2, backoff_seconds: 10 }),
