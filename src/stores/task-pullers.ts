@@ -1,6 +1,7 @@
 /** Agents that pull: whether one of them has room for a task that was just submitted. */
 import { sql } from 'kysely';
-import { busyAgents, mayDoTask, needOfTask } from './agents.ts';
+import { busyAgents } from './agent-load.ts';
+import { mayDoTask, needOfTask } from './agents.ts';
 import type { Db } from './database.ts';
 
 /**
@@ -15,9 +16,9 @@ export async function isAboutToBeClaimed(
   const { rows } = await sql<{ soon: boolean }>`
     SELECT t.phase <> 'queued' OR (
       ${place}::int <= ${cap}::int - (SELECT count(*) FROM tasks WHERE slot)
-      AND EXISTS (SELECT FROM agents a LEFT JOIN ${busyAgents} AS busy ON busy.agent_id = a.agent_id
-        WHERE NOT a.endpoints ?| ARRAY['task', 'mcp'] AND coalesce(busy.running, 0) < a.max_concurrency
-          AND ${mayDoTask('a', needOfTask('t'))})) AS soon
+      AND EXISTS (SELECT FROM agents a WHERE NOT a.endpoints ?| ARRAY['task', 'mcp']
+        AND (SELECT count(*) FROM tasks b WHERE b.slot AND b.assigned_agent = a.agent_id) < a.max_concurrency
+        AND ${mayDoTask('a', needOfTask('t'))})) AS soon
     FROM tasks t WHERE t.task_id = ${task_id}
   `.execute(db);
   return rows[0]?.soon ?? false;
