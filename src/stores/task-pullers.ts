@@ -1,6 +1,5 @@
 /** Agents that pull: whether one of them has room for a task that was just submitted. */
 import { sql } from 'kysely';
-import { busyAgents } from './agent-load.ts';
 import { mayDoTask, needOfTask } from './agents.ts';
 import type { Db } from './database.ts';
 
