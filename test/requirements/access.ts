@@ -139,13 +139,21 @@ export const CALLERS: Requirement[] = [
   ),
   need(
     'p7.6',
-    'Every operation refuses no, wrong, expired and other people’s credentials',
+    'Every operation and every other door refuses no, wrong, expired and other people’s credentials',
     t('integration/access/every-operation', 'no operation takes', 'that would have worked with one thing right'),
   ),
   need(
     'p7.7',
     'Admins read the audit log by filters and in pages',
     t('integration/access/audit', 'with %j gives those entries, newest first, in pages too'),
+    t(
+      'integration/access/every-door',
+      'no door is forgotten',
+      'no door takes',
+      'gets no further than it may',
+      'are not shown by a stream or a socket that asks for them by name',
+      'are not found through MCP: by a tool, as a task, or as a resource',
+    ),
   ),
   need(
     'p7.8',
