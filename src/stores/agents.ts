@@ -2,6 +2,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { AgentStatus, TaskType } from '../schema/names.ts';
 import type { AgentEndpoints } from '../schema/tables-control.ts';
+import { type AgentMode, busyAgents, isWaiting, modeOf, preference } from './agent-load.ts';
 import { type Db, prepared, type Trx } from './database.ts';
 
 export interface AgentNeed {
@@ -20,7 +21,7 @@ export interface AgentChoice {
   agent_id: string;
   owner: string;
   name: string;
-  mode: 'push' | 'pull' | 'mcp';
+  mode: AgentMode;
   endpoints: AgentEndpoints;
   /** Name of the owner's credential that calls to it carry. */
   credential: string | null;
@@ -135,38 +136,48 @@ export function mayDoTask(agent: string, need: NeedSql): RawBuilder<boolean> {
   return sql<boolean>`(${isAtWork(agent)} AND ${canDo(agent, need)} AND ${isFresh(agent, need)})`;
 }
 
-/** How many tasks each agent has; joins as `busy (agent_id, running)`. */
-export const busyAgents = sql`(SELECT assigned_agent AS agent_id, count(*)::int AS running FROM tasks
-  WHERE slot AND assigned_agent IS NOT NULL GROUP BY assigned_agent)`;
-
-/** `push`, `mcp` or `pull`, by the endpoints that the agent of this alias has. */
-function modeOf(agent: string): RawBuilder<AgentChoice['mode']> {
-  const endpoints = sql.ref(`${agent}.endpoints`);
-  return sql<AgentChoice['mode']>`CASE WHEN ${endpoints} ? 'task' THEN 'push' WHEN ${endpoints} ? 'mcp' THEN 'mcp'
-    ELSE 'pull' END`;
-}
-
 /**
- * The agent to hand a task to, or null when none of those that are called has room. Active ones before degraded ones,
- * validators first for validation, then the least load for its size: the share of its places that are taken and the
- * load it tells, over its processors (`resources.cpu`, 1 unless told). Ties at random. Two callers at once may choose
- * the same last place: hold the lock of admissions.
+ * The agent to hand a task to, or null when none has room; see `preference` for who goes first, ties fall by chance. One
+ * that pulls is there while a claim of it waits, for as many tasks as that takes without those that it was `offered`
+ * already. Two callers at once may choose the same last place: hold the lock of admissions.
  */
-export async function chooseAgent(trx: Trx | Db, need: AgentNeed): Promise<AgentChoice | null> {
+export async function chooseAgent(
+  trx: Trx | Db,
+  need: AgentNeed,
+  offered: ReadonlyMap<string, number> = new Map(),
+): Promise<AgentChoice | null> {
   const wanted = needOf(need);
+  const running = sql<number>`coalesce(busy.running, 0)`;
   const found = await sql<AgentChoice>`${prepared}
     SELECT a.agent_id, a.owner, a.name, ${modeOf('a')} AS mode, a.endpoints, a.credential, a.max_concurrency,
-      a.max_concurrency - coalesce(busy.running, 0) AS free
+      a.max_concurrency - ${running} AS free
     FROM agents AS a LEFT JOIN ${busyAgents} AS busy ON busy.agent_id = a.agent_id
-    WHERE coalesce(busy.running, 0) < a.max_concurrency AND ${modeOf('a')} <> 'pull' AND ${mayDoTask('a', wanted)}
-    ORDER BY a.status = 'degraded',
-      ${wanted.type} = 'validation' AND a.type <> 'validator',
-      (coalesce(busy.running, 0) + a.current_load * a.max_concurrency)
-        / (a.max_concurrency * CASE WHEN jsonb_typeof(a.resources -> 'cpu') = 'number'
-             THEN greatest((a.resources ->> 'cpu')::double precision, 0.01) ELSE 1 END),
-      random()
+    WHERE ${running} < a.max_concurrency AND ${mayDoTask('a', wanted)}
+      AND (${modeOf('a')} <> 'pull' OR (${isWaiting('a')} AND least(a.waiting_for, a.max_concurrency - ${running})
+        > coalesce((${JSON.stringify(Object.fromEntries(offered))}::jsonb ->> a.agent_id)::int, 0)))
+    ORDER BY ${preference('a', running, wanted.type)}, random()
     LIMIT 1`.execute(trx);
   return found.rows[0] ?? null;
+}
+
+/** Agents that wait for tasks in a claim and go before this one for the task, with how many tasks each could take. */
+export async function waitingBefore(
+  trx: Trx,
+  taskId: string,
+  agentId: string,
+): Promise<{ agent_id: string; room: number }[]> {
+  const need = needOfTask('t');
+  const runningOf = (busy: string) => sql<number>`coalesce(${sql.ref(`${busy}.running`)}, 0)`;
+  const { rows } = await sql<{ agent_id: string; room: number }>`
+    WITH busy AS MATERIALIZED (SELECT * FROM ${busyAgents} AS b)
+    SELECT a.agent_id, least(a.waiting_for, a.max_concurrency - ${runningOf('theirs')}) AS room
+    FROM tasks AS t JOIN agents AS me ON me.agent_id = ${agentId} LEFT JOIN busy AS mine ON mine.agent_id = me.agent_id
+    JOIN agents AS a ON a.agent_id <> me.agent_id LEFT JOIN busy AS theirs ON theirs.agent_id = a.agent_id
+    WHERE t.task_id = ${taskId} AND ${modeOf('a')} = 'pull' AND ${isWaiting('a')}
+      AND ${runningOf('theirs')} < a.max_concurrency AND ${mayDoTask('a', need)}
+      AND ROW(${preference('a', runningOf('theirs'), need.type)}) < ROW(${preference('me', runningOf('mine'), need.type)})
+  `.execute(trx);
+  return rows;
 }
 
 /** Whether any agent at work, busy or not, of whatever mode, could do it. */

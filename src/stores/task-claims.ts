@@ -2,7 +2,8 @@
 import { sql } from 'kysely';
 import type { JsonObject } from '../schema/json.ts';
 import type { TaskType } from '../schema/names.ts';
-import { mayDoTask, needOfTask } from './agents.ts';
+import { isWaiting } from './agent-load.ts';
+import { mayDoTask, needOfTask, waitingBefore } from './agents.ts';
 import type { Db, Trx } from './database.ts';
 import { takeNext } from './task-order.ts';
 import { assign, type Head, queueHeads } from './task-queue.ts';
@@ -36,13 +37,15 @@ export async function claimNext(db: Db, claim: Claim): Promise<ClaimedRow[]> {
   return db.transaction().execute(async (trx) => {
     const heads = await queueHeads(trx, claim.cap);
     const free = heads[0]?.free ?? 0;
-    const { room, lanes } = await whatItMay(trx, claim.agent_id, heads);
+    const { room, lanes, rivals } = await whatItMay(trx, claim.agent_id, heads);
     const possible = heads.filter((head) => head.executor !== 'builtin' && lanes.has(head.lane));
+    const leave = rivals ? leaveToOthers(trx, claim.agent_id) : async () => false;
     const taken = new Map<string, number>();
     const ids: string[] = [];
     while (ids.length < Math.min(claim.max, free, room)) {
       const head = takeNext(possible, taken, new Set());
       if (head === null) break;
+      if (await leave(head)) continue;
       const by = { mode: 'pull' as const, agent_id: claim.agent_id };
       if (!(await assign(trx, head, by, claim.claim_id))) continue;
       await markRunning(trx, head, claim.agent_id);
@@ -50,27 +53,70 @@ export async function claimNext(db: Db, claim: Claim): Promise<ClaimedRow[]> {
       taken.set(head.owner, (taken.get(head.owner) ?? 0) + 1);
       ids.push(head.task_id);
     }
+    if (ids.length > 0) await stopWaiting(trx, claim.agent_id);
     return readClaimed(trx, ids);
   });
 }
 
-async function anythingWaits(db: Db): Promise<boolean> {
+/** Whether somebody else who waits goes before this agent for the task; each takes as many as it has room for. */
+function leaveToOthers(trx: Trx, agentId: string): (head: Head) => Promise<boolean> {
+  const byLane = new Map<string, string[]>();
+  const rooms = new Map<string, number>();
+  return async (head) => {
+    let others = byLane.get(head.lane);
+    if (!others) {
+      const found = await waitingBefore(trx, head.task_id, agentId);
+      for (const { agent_id, room } of found) if (!rooms.has(agent_id)) rooms.set(agent_id, room);
+      others = found.map(({ agent_id }) => agent_id);
+      byLane.set(head.lane, others);
+    }
+    const other = others.find((id) => (rooms.get(id) ?? 0) > 0);
+    if (other === undefined) return false;
+    rooms.set(other, (rooms.get(other) ?? 0) - 1);
+    return true;
+  };
+}
+
+export async function anythingWaits(db: Db): Promise<boolean> {
   const { rows } = await sql<{ waits: boolean }>`
     SELECT EXISTS (SELECT FROM tasks WHERE phase = 'queued') AS waits`.execute(db);
   return rows[0]?.waits ?? false;
 }
 
-/** How many more tasks the agent can have, and of which lanes. */
-async function whatItMay(trx: Trx, agentId: string, heads: Head[]): Promise<{ room: number; lanes: Set<string> }> {
-  if (heads.length === 0) return { room: 0, lanes: new Set() };
+/** How many more tasks the agent can have, of which lanes, and whether any other agent waits in a claim. */
+async function whatItMay(
+  trx: Trx,
+  agentId: string,
+  heads: Head[],
+): Promise<{ room: number; lanes: Set<string>; rivals: boolean }> {
+  if (heads.length === 0) return { room: 0, lanes: new Set(), rivals: false };
   const oneEach = [...new Map(heads.map((head) => [head.lane, head.task_id])).values()];
-  const { rows } = await sql<{ lane: string; room: number }>`
+  const { rows } = await sql<{ lane: string; room: number; rivals: boolean }>`
     SELECT t.lane, (a.max_concurrency - (SELECT count(*)::int FROM tasks b WHERE b.slot AND b.assigned_agent = a.agent_id))
-      AS room
+      AS room, EXISTS (SELECT FROM agents o WHERE o.agent_id <> a.agent_id AND ${isWaiting('o')}) AS rivals
     FROM agents a JOIN tasks t ON t.task_id = ANY(${oneEach}::text[])
     WHERE a.agent_id = ${agentId} AND ${mayDoTask('a', needOfTask('t'))}
   `.execute(trx);
-  return { room: rows[0]?.room ?? 0, lanes: new Set(rows.map((row) => row.lane)) };
+  const [first] = rows;
+  return { room: first?.room ?? 0, lanes: new Set(rows.map((row) => row.lane)), rivals: first?.rivals ?? false };
+}
+
+/** Renewed when less than this is left of it. */
+const RENEW_SECONDS = 4;
+const WAITING_SECONDS = 6;
+
+/** The agent waits in a claim for at most `max` tasks: said again every few seconds, it counts when tasks are given out. */
+export async function keepWaiting(db: Db, agentId: string, max: number): Promise<void> {
+  await sql`
+    UPDATE agents SET waiting_until = now() + make_interval(secs => ${WAITING_SECONDS}), waiting_for = ${max}
+    WHERE agent_id = ${agentId} AND deleted_at IS NULL AND (waiting_until IS NULL OR waiting_for <> ${max}
+      OR waiting_until < now() + make_interval(secs => ${RENEW_SECONDS}))`.execute(db);
+}
+
+export async function stopWaiting(db: Db | Trx, agentId: string): Promise<void> {
+  await sql`UPDATE agents SET waiting_until = NULL WHERE agent_id = ${agentId} AND waiting_until IS NOT NULL`.execute(
+    db,
+  );
 }
 
 /** What an earlier call with this id was given and still has. */

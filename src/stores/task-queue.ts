@@ -45,7 +45,8 @@ export async function queueHeads(trx: Trx, cap: number): Promise<Head[]> {
 
 /**
  * Gives free slots to the tasks that are next and that somebody can do; resolves with them, to be told after the
- * commit. What waits for an agent that pulls, or for one that is busy, is passed by what comes behind it.
+ * commit. What waits for an agent that pulls, or for one that is busy, is passed by what comes behind it; what an agent
+ * that waits in a claim does best is left for it to take.
  */
 export async function admit(trx: Trx, cap: number): Promise<Assigned[]> {
   const assigned: Assigned[] = [];
@@ -55,13 +56,22 @@ export async function admit(trx: Trx, cap: number): Promise<Assigned[]> {
     const waiting = heads.length;
     const taken = new Map<string, number>();
     const { blocked, agentless } = await lookAtLanes(trx, heads);
+    /** Tasks that are left for agents that wait in a claim: each is told and takes them itself. */
+    const offered = new Map<string, number>();
     let given = 0;
-    while (given < free) {
+    let left = 0;
+    while (given + left < free) {
       const head = takeNext(heads, taken, blocked);
       if (head === null) break;
-      const executor = agentless.has(head.lane) ? BUILTIN : await executorFor(trx, head);
+      const executor = agentless.has(head.lane) ? BUILTIN : await executorFor(trx, head, offered);
       if (executor === null) {
         blocked.add(head.lane);
+        continue;
+      }
+      if (executor.mode === 'pull') {
+        offered.set(executor.agent_id, (offered.get(executor.agent_id) ?? 0) + 1);
+        taken.set(head.owner, (taken.get(head.owner) ?? 0) + 1);
+        left += 1;
         continue;
       }
       if (!(await assign(trx, head, executor))) continue;
@@ -70,7 +80,7 @@ export async function admit(trx: Trx, cap: number): Promise<Assigned[]> {
       given += 1;
     }
     // Lanes were cut to MOST: there may be more of the same.
-    const again = given > 0 && given < free && waiting >= MOST;
+    const again = given > 0 && given + left < free && waiting >= MOST;
     if (again) continue;
     if (waiting > given) await wakeClaims(trx);
     return assigned;
@@ -103,12 +113,12 @@ async function lookAtLanes(trx: Trx, heads: Head[]): Promise<{ blocked: Set<stri
   return { blocked, agentless };
 }
 
-/** Null: it waits, because all that fit are busy, pull their work, or are not there yet. */
-async function executorFor(trx: Trx, head: Head): Promise<ExecutorChoice | null> {
+/** Null: it waits, because all that fit are busy, pull their work and do not wait for any, or are not there yet. */
+async function executorFor(trx: Trx, head: Head, offered: ReadonlyMap<string, number>): Promise<ExecutorChoice | null> {
   if (head.executor === 'builtin') return { mode: 'builtin', agent_id: null };
   const { owner, type, capabilities, wanted_agent: wanted, excluded_agents: exclude } = head;
   const need: AgentNeed = { owner, wanted, type, capabilities, exclude };
-  const agent = await chooseAgent(trx, need);
+  const agent = await chooseAgent(trx, need, offered);
   if (agent !== null) return agent;
   if (head.executor === 'agent' || (await (head.needs_agent ? awaits : fits)(trx, need))) return null;
   return { mode: 'builtin', agent_id: null };

@@ -5,7 +5,15 @@ import { PRIORITIES } from '../../schema/names.ts';
 import type { Principal } from '../../schema/principal.ts';
 import type { ClaimedTask, ClaimRequest } from '../../schema/tasks.ts';
 import { touchAgent } from '../../stores/agents-rows.ts';
-import { type ClaimedRow, claimedBefore, claimNext } from '../../stores/task-claims.ts';
+import {
+  anythingWaits,
+  type ClaimedRow,
+  claimedBefore,
+  claimNext,
+  keepWaiting,
+  stopWaiting,
+} from '../../stores/task-claims.ts';
+import { tellRoom } from '../agents/room.ts';
 import { waitForTasks } from './bell.ts';
 import { leaseSeconds } from './lease.ts';
 import { tellAssigned } from './settle.ts';
@@ -37,6 +45,7 @@ export async function claimTasks(
   const first = await claimOnce(deps, agentId, request);
   if (first.length > 0 || request.wait_seconds === 0) return first.map((row) => view(row, lease));
   const bell = await waitForTasks(deps);
+  let found: ClaimedRow[] = [];
   try {
     for (;;) {
       // Asked for before looking: a ring in between must not be missed.
@@ -45,7 +54,10 @@ export async function claimTasks(
         Math.min(SAFETY_MS, Math.max(0, until - Date.now())),
         AbortSignal.any([signal, waiting.signal]),
       );
-      const found = signal.aborted ? [] : await claimOnce(deps, agentId, request);
+      if (!signal.aborted) {
+        await keepWaiting(deps.db, agentId, request.max);
+        found = await claimOnce(deps, agentId, request);
+      }
       if (found.length > 0 || signal.aborted || Date.now() >= until) {
         waiting.abort();
         return found.map((row) => view(row, lease));
@@ -54,7 +66,14 @@ export async function claimTasks(
     }
   } finally {
     bell.close();
+    if (found.length === 0) await leave(deps, agentId);
   }
+}
+
+/** What was left for the agent to take is given to others, if there is any. */
+async function leave(deps: Deps, agentId: string): Promise<void> {
+  await stopWaiting(deps.db, agentId);
+  if (await anythingWaits(deps.db)) tellRoom(deps);
 }
 
 async function claimOnce(deps: Deps, agentId: string, request: ClaimRequest): Promise<ClaimedRow[]> {

@@ -2,8 +2,10 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { TaskType } from '../../../src/schema/names.ts';
+import { sizeOf } from '../../../src/stores/agent-load.ts';
 import { type AgentNeed, chooseAgent, fits, mayDoTask, needOfTask } from '../../../src/stores/agents.ts';
 import { type Database, openDatabase } from '../../../src/stores/database.ts';
+import { keepWaiting, stopWaiting } from '../../../src/stores/task-claims.ts';
 import { type TestStack, testStack } from '../../support/stack.ts';
 import { putAgent, putRunningTask } from './rows.ts';
 
@@ -92,7 +94,27 @@ describe('who is there', () => {
     expect(await choose()).toBe(degraded);
   });
 
-  test('pulling ones are never handed a task, and yet count as able', async () => {
+  test('pulling ones compete while they wait in a claim, for as many tasks as that takes', async () => {
+    const pushed = await put({ current_load: 0.9 });
+    const pulling = await put({ endpoints: {}, resources: { cpu: 64 }, max_concurrency: 3 });
+    expect(await choose()).toBe(pushed);
+    await keepWaiting(database.db, pulling, 2);
+    expect(await choose()).toBe(pulling);
+    const offered = (tasks: number) => new Map([[pulling, tasks]]);
+    expect((await chooseAgent(database.db, need(), offered(1)))?.agent_id).toBe(pulling);
+    expect((await chooseAgent(database.db, need(), offered(2)))?.agent_id).toBe(pushed);
+    // Two of its three places are taken: one is left, whatever the claim asks for.
+    for (let n = 0; n < 2; n++) await putRunningTask(database.db, pulling);
+    expect((await chooseAgent(database.db, need(), offered(0)))?.agent_id).toBe(pulling);
+    expect((await chooseAgent(database.db, need(), offered(1)))?.agent_id).toBe(pushed);
+    await stopWaiting(database.db, pulling);
+    expect(await choose()).toBe(pushed);
+    // One that was cut off while it waited is forgotten by itself.
+    await database.db.updateTable('agents').set({ waiting_until: new Date() }).execute();
+    expect(await choose()).toBe(pushed);
+  });
+
+  test('pulling ones that do not wait are never handed a task, and yet count as able', async () => {
     await put({ endpoints: { health: 'http://agent.test/health' } });
     expect(await choose()).toBeNull();
     expect(await fits(database.db, need())).toBe(true);
@@ -124,7 +146,8 @@ describe('load', () => {
     expect(await fits(database.db, need())).toBe(true);
   });
 
-  type Side = { running: number; current_load: number; max_concurrency: number; cpu?: number };
+  type Side = { running: number; current_load: number; max_concurrency: number; resources?: object };
+  const half = (resources: object): Side => ({ running: 0, current_load: 0.5, max_concurrency: 4, resources });
   const pairs: [string, Side, Side][] = [
     [
       'fewer of its places taken',
@@ -138,23 +161,57 @@ describe('load', () => {
     ],
     [
       'more processors',
-      { running: 2, current_load: 0, max_concurrency: 8, cpu: 8 },
-      { running: 1, current_load: 0, max_concurrency: 8, cpu: 1 },
+      { running: 2, current_load: 0, max_concurrency: 8, resources: { cpu: 8 } },
+      { running: 1, current_load: 0, max_concurrency: 8, resources: { cpu: 1 } },
     ],
     [
       'more places',
       { running: 2, current_load: 0, max_concurrency: 16 },
       { running: 1, current_load: 0, max_concurrency: 2 },
     ],
+    ['more memory', half({ memory: '64GB' }), half({ memory: '8GB' })],
+    ['more memory for as many processors', half({ cpu: 4, memory: '32GB' }), half({ cpu: 4, memory: '8GB' })],
+    ['as many processors and all the memory that goes with them', half({ cpu: 8 }), half({ cpu: 8, memory: '8GB' })],
+    ['a GPU', half({ cpu: 4, gpu: true }), half({ cpu: 4, gpu: false })],
+    ['more GPUs', half({ cpu: 4, gpu: 4 }), half({ cpu: 4, gpu: 1 })],
+    ['memory in larger units', half({ memory: '1TB' }), half({ memory: '512GB' })],
+    ['memory in binary units', half({ memory: '8GiB' }), half({ memory: '8GB' })],
+    ['memory in plain bytes', half({ memory: '16000000000' }), half({ memory: '8GB' })],
   ];
   test.each(pairs)('the one with %s', async (_name, better, worse) => {
     const ids = [];
-    for (const { running, cpu, ...side } of [worse, better]) {
-      const id = await put({ ...side, ...(cpu === undefined ? {} : { resources: { cpu } }) });
+    for (const { running, ...side } of [worse, better]) {
+      const id = await put(side);
       for (let n = 0; n < running; n++) await putRunningTask(database.db, id);
       ids.push(id);
     }
     expect(await choose()).toBe(ids[1]);
+  });
+
+  type Told = [object, number];
+  const sizes: Told[] = [
+    [{}, 1],
+    [{ cpu: 4 }, 4],
+    [{ memory: '8GB' }, 2],
+    [{ cpu: 4, memory: '8GB' }, 3],
+    [{ cpu: 4, memory: '8GB', gpu: true }, 7],
+    [{ gpu: 2 }, 9],
+    [{ memory: '4 gb' }, 1],
+    [{ memory: '4.5G' }, 1.125],
+    [{ memory: '8GiB' }, 2 ** 33 / 4e9],
+    [{ memory: '2000000K' }, 0.5],
+    [{ memory: '1.5TB' }, 375],
+    [{ memory: '1PiB' }, 2 ** 50 / 4e9],
+    [{ memory: '0GB', cpu: 0 }, 0.01],
+    [{ memory: 'much', cpu: 'many', gpu: 'yes' }, 1],
+    [{ memory: 64, cpu: null }, 1],
+    [{ memory: null, gpu: -3 }, 1],
+  ];
+  test.each(sizes)('%j are as much as %d processors', async (resources, size) => {
+    const id = await put({ resources });
+    const found = await sql<{ size: number }>`SELECT ${sizeOf('a')}::float8 AS size FROM agents a
+      WHERE a.agent_id = ${id}`.execute(database.db);
+    expect(found.rows[0]?.size).toBeCloseTo(size, 9);
   });
 
   test('resources that are no number of processors count as one', async () => {
