@@ -59,13 +59,23 @@ export const LIVE_TYPES = {
 } as const satisfies Partial<Record<EventName, string>>;
 export type LiveType = (typeof LIVE_TYPES)[keyof typeof LIVE_TYPES] | 'event';
 
-/** The shape of each such event's data: whoever writes one writes exactly this. */
+/** What of each such event's data goes over the wire. In the log those of a run's tasks have `run_id` and `pipeline_id` besides. */
 export const LIVE_DATA = {
   'task.updated': TaskUpdateData,
   'agent.updated': AgentUpdateData,
   'pipeline.progress': PipelineProgressData,
   'task.error': TaskErrorData,
 } as const;
+
+/** Events that tell of a run, by `run_id` and `pipeline_id` in their data: who may see the run may see them. */
+export const RUN_EVENTS = [
+  'pipeline.progress',
+  'approval.requested',
+  'approval.decided',
+  'notification.undelivered',
+  'task.updated',
+  'task.error',
+] as const satisfies EventName[];
 
 /** What an event is about, as `event_log.resource` and grants name it. */
 export const eventResource = {

@@ -1,13 +1,13 @@
 /** Runs of pipelines and their artifacts as MCP resources. */
 import type { Deps } from '../deps.ts';
 import type { ResourcesService } from '../mcp/contract.ts';
-import { mayDo, visibleOwners } from '../schema/access.ts';
+import { mayDo } from '../schema/access.ts';
 import { Failure } from '../schema/failures.ts';
 import { ARTIFACT_TEMPLATE, parseRunUri, RUN_TEMPLATE, runUri } from '../schema/run-uris.ts';
 import type { ArtifactRef } from '../schema/stages/contract.ts';
 import { listPipelineRuns } from '../stores/pipeline-runs.ts';
 import { stagesOf } from '../stores/pipeline-stages.ts';
-import { grantedIds, visibleRunOf } from './pipelines/lookup.ts';
+import { visibleRunOf, visibleRuns } from './pipelines/lookup.ts';
 import { artifactsOf, artifactView, runView } from './pipelines/views.ts';
 
 /** Runs that are listed: the newest; any other is read by its address. */
@@ -23,12 +23,7 @@ export function runResources(deps: Deps): Required<ResourcesService> {
   return {
     async list(principal) {
       if (!mayDo(principal, PERMISSION)) return [];
-      const { items } = await listPipelineRuns(deps.db, {
-        owners: visibleOwners(principal),
-        granted: grantedIds(principal, 'run'),
-        grantedPipelines: grantedIds(principal, 'pipeline'),
-        limit: LISTED,
-      });
+      const { items } = await listPipelineRuns(deps.db, { ...visibleRuns(principal), limit: LISTED });
       return items.map(({ run_id, status, created_at }) => ({
         uri: runUri(run_id),
         name: `run ${run_id}`,

@@ -6,7 +6,7 @@ import { decodeCursor, pageFrom } from './cursor.ts';
 import type { Db, Trx } from './database.ts';
 import { appendEvents } from './events.ts';
 import type { Page } from './file-lists.ts';
-import type { OwnedListQuery } from './pipelines.ts';
+import { findPipelineRun, ofGranted, type PageOf, type RunsOf } from './pipeline-runs.ts';
 
 export type ApprovalRow = Selectable<Tables['approvals']>;
 
@@ -17,7 +17,8 @@ export async function findApproval(db: Db | Trx, approvalId: string): Promise<Ap
 /** Asks, unless it was asked already; resolves with the row and whether it is new. */
 export async function askApproval(
   trx: Trx,
-  ask: { approval_id: string; run_id: string; stage: number; owner: string; message: string; deadline: Date },
+  ask: Pick<ApprovalRow, 'approval_id' | 'run_id' | 'stage' | 'owner' | 'message' | 'deadline'>,
+  pipelineId: string,
   workflowId: string,
 ): Promise<{ row: ApprovalRow; asked: boolean }> {
   const inserted = await trx
@@ -41,6 +42,7 @@ export async function askApproval(
       data: {
         approval_id: ask.approval_id,
         run_id: ask.run_id,
+        pipeline_id: pipelineId,
         stage: ask.stage,
         message: ask.message,
         deadline: ask.deadline.toISOString(),
@@ -75,6 +77,7 @@ export async function settleApprovalRow(
     const standing = await findApproval(trx, approval_id);
     return { accepted: false, status: standing?.status ?? 'cancelled' };
   }
+  const run = await findPipelineRun(trx, row.run_id);
   await appendEvents(trx, [
     {
       name: 'approval.decided',
@@ -82,7 +85,15 @@ export async function settleApprovalRow(
       resource: eventResource.run(row.run_id),
       workflow_id: workflowId,
       key: `approval/${approval_id}/decided`,
-      data: { approval_id, run_id: row.run_id, stage: row.stage, status, decided_by, comment },
+      data: {
+        approval_id,
+        run_id: row.run_id,
+        pipeline_id: run?.pipeline_id ?? null,
+        stage: row.stage,
+        status,
+        decided_by,
+        comment,
+      },
     },
   ]);
   return { accepted: true, status };
@@ -111,19 +122,15 @@ export async function openApprovalsOf(db: Db | Trx, runId: string): Promise<Appr
     .execute();
 }
 
-/** Newest first; runs that the caller was granted are in `granted`. */
+/** Newest first; of runs that the caller was granted too. */
 export async function listApprovals(
   db: Db,
-  query: OwnedListQuery & { status?: ApprovalRow['status'] | undefined; run_id?: string | undefined },
+  query: RunsOf & PageOf & { status?: ApprovalRow['status'] | undefined; run_id?: string | undefined },
 ): Promise<Page<ApprovalRow>> {
   const { owners, granted, limit, status, run_id } = query;
   const after = decodeCursor(query.cursor, 2);
   let rows = db.selectFrom('approvals').selectAll().select(sql<string>`requested_at::text`.as('position'));
-  if (owners !== null) {
-    rows = rows.where((eb) =>
-      eb.or([eb('owner', 'in', owners), ...(granted.length > 0 ? [eb('run_id', 'in', granted)] : [])]),
-    );
-  }
+  if (owners !== null) rows = rows.where((eb) => eb.or([eb('owner', 'in', owners), ofGranted(granted)]));
   if (status) rows = rows.where('status', '=', status);
   if (run_id) rows = rows.where('run_id', '=', run_id);
   if (after) rows = rows.where(sql<boolean>`(requested_at, approval_id) < (${after[0]}::timestamptz, ${after[1]})`);

@@ -1,6 +1,7 @@
 /** The event log: written in the transaction of the change it tells, read in commit order by position. */
 import { type RawBuilder, sql } from 'kysely';
 import type { JsonObject } from '../schema/json.ts';
+import { eventResource, RUN_EVENTS } from '../schema/live.ts';
 import type { EventName } from '../schema/names.ts';
 import type { Db, Trx } from './database.ts';
 import { type EventPosition, formatPosition, isAfter, parsePosition, positionBelow } from './event-position.ts';
@@ -39,12 +40,14 @@ export interface EventFilter {
   resource?: string;
   /** `pipeline_id` in the event's data. */
   pipelineId?: string;
+  /** About this run, or telling of it (`RUN_EVENTS`). */
+  runId?: string;
 }
 
 export interface EventView {
   /** Owners whose events are let through; null for all of them. */
   owners: readonly string[] | null;
-  /** Single resources let through besides; `pipeline:<id>` lets through the progress of its runs. */
+  /** Single resources let through besides; `run:<id>` and `pipeline:<id>` let through all that tells of those runs. */
   resources?: readonly string[];
   /** Any one of these must fit; absent: all that is let through. */
   wanted?: readonly EventFilter[];
@@ -62,9 +65,6 @@ export interface EventPage {
 
 /** Name of the LISTEN channel that wakes readers in every process. */
 export const EVENTS_CHANNEL = 'ostinato_events';
-
-/** Events of a grant on a pipeline itself. */
-export const PIPELINE_GRANT = 'pipeline:';
 
 export async function appendEvents(trx: Trx | Db, events: NewEvent[]): Promise<void> {
   if (events.length === 0) return;
@@ -141,21 +141,24 @@ function toEvent({ event_id, name, owner, resource, data, shared, created_at, xi
 function fits({ owners, resources = [], wanted }: EventView): RawBuilder<boolean> {
   const all: RawBuilder<boolean>[] = [];
   if (owners !== null) {
-    const pipelines = resources.flatMap((ref) =>
-      ref.startsWith(PIPELINE_GRANT) ? [ref.slice(PIPELINE_GRANT.length)] : [],
-    );
     all.push(sql`(shared OR owner = ANY(${owners}::text[]) OR resource = ANY(${resources}::text[])
-      OR (name = 'pipeline.progress' AND data->>'pipeline_id' = ANY(${pipelines}::text[])))`);
+      OR (${tellsOfRun} AND ('run:' || (data->>'run_id') = ANY(${resources}::text[])
+        OR 'pipeline:' || (data->>'pipeline_id') = ANY(${resources}::text[]))))`);
   }
   if (wanted) all.push(sql`(${sql.join([sql`false`, ...wanted.map(one)], sql` OR `)})`);
   return sql.join([sql`true`, ...all], sql` AND `);
 }
 
-function one({ names, resource, pipelineId }: EventFilter): RawBuilder<boolean> {
+const tellsOfRun = sql<boolean>`(name = ANY(${sql.lit(`{${RUN_EVENTS.join(',')}}`)}::text[]) AND data ? 'run_id')`;
+
+function one({ names, resource, pipelineId, runId }: EventFilter): RawBuilder<boolean> {
   const all: RawBuilder<boolean>[] = [sql`true`];
   if (names) all.push(sql`name = ANY(${names}::text[])`);
   if (resource !== undefined) all.push(sql`resource = ${resource}`);
   if (pipelineId !== undefined) all.push(sql`data->>'pipeline_id' = ${pipelineId}`);
+  if (runId !== undefined) {
+    all.push(sql`(resource = ${eventResource.run(runId)} OR (${tellsOfRun} AND data->>'run_id' = ${runId}))`);
+  }
   return sql`(${sql.join(all, sql` AND `)})`;
 }
 

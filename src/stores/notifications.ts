@@ -6,6 +6,7 @@ import { decodeCursor, pageFrom } from './cursor.ts';
 import type { Db, Trx } from './database.ts';
 import { appendEvents } from './events.ts';
 import type { Page } from './file-lists.ts';
+import { findPipelineRun, ofGranted, type PageOf, type RunsOf } from './pipeline-runs.ts';
 
 export type NotificationRow = Selectable<Tables['notifications']>;
 
@@ -59,6 +60,7 @@ export async function giveUp(trx: Trx, id: string, status: 'undelivered' | 'canc
     .executeTakeFirst();
   if (!row) return false;
   if (status === 'undelivered') {
+    const run = row.run_id === null ? undefined : await findPipelineRun(trx, row.run_id);
     await appendEvents(trx, [
       {
         name: 'notification.undelivered',
@@ -72,6 +74,7 @@ export async function giveUp(trx: Trx, id: string, status: 'undelivered' | 'canc
           target: row.target,
           event: row.event,
           run_id: row.run_id,
+          pipeline_id: run?.pipeline_id ?? null,
           attempts: row.attempts,
           last_error: row.last_error,
         },
@@ -94,21 +97,15 @@ export async function reopenNotification(trx: Trx, id: string, workflowId: strin
   throw new Failure('conflict', `Notification ${id} is being delivered`);
 }
 
-/** Newest first. */
+/** Newest first; of runs that the caller was granted too. */
 export async function listNotifications(
   db: Db,
-  query: {
-    owners: string[] | null;
-    status?: NotificationRow['status'] | undefined;
-    run_id?: string | undefined;
-    limit: number;
-    cursor?: string | undefined;
-  },
+  query: RunsOf & PageOf & { status?: NotificationRow['status'] | undefined; run_id?: string | undefined },
 ): Promise<Page<NotificationRow>> {
-  const { owners, status, run_id, limit } = query;
+  const { owners, granted, status, run_id, limit } = query;
   const after = decodeCursor(query.cursor, 2);
   let rows = db.selectFrom('notifications').selectAll().select(sql<string>`created_at::text`.as('position'));
-  if (owners !== null) rows = rows.where('owner', 'in', owners);
+  if (owners !== null) rows = rows.where((eb) => eb.or([eb('owner', 'in', owners), ofGranted(granted)]));
   if (status) rows = rows.where('status', '=', status);
   if (run_id) rows = rows.where('run_id', '=', run_id);
   if (after) rows = rows.where(sql<boolean>`(created_at, notification_id) < (${after[0]}::timestamptz, ${after[1]})`);

@@ -1,5 +1,5 @@
 /** Runs of pipelines as rows: admitted, steered, ended. Their stages are in `pipeline-stages.ts`. */
-import { type Insertable, type Selectable, sql } from 'kysely';
+import { type Insertable, type RawBuilder, type Selectable, type SqlBool, sql } from 'kysely';
 import { Failure } from '../schema/failures.ts';
 import type { PipelineRunStatus } from '../schema/names.ts';
 import type { RunRef } from '../schema/pipeline-flow.ts';
@@ -7,7 +7,6 @@ import type { Tables } from '../schema/tables.ts';
 import { decodeCursor, pageFrom } from './cursor.ts';
 import type { Db, Trx } from './database.ts';
 import type { Page } from './file-lists.ts';
-import type { OwnedListQuery } from './pipelines.ts';
 
 export type PipelineRunRow = Selectable<Tables['pipeline_runs']>;
 
@@ -62,27 +61,42 @@ export async function patchRun(
     .execute();
 }
 
-export interface RunListQuery extends OwnedListQuery {
+/** What a caller was granted that opens runs: one, all of a pipeline, or the one that a workflow makes. */
+export interface RunGrants {
+  runs: string[];
+  pipelines: string[];
+  workflows: string[];
+}
+
+/** Whose runs, and what belongs to them, are listed. */
+export interface RunsOf {
+  /** Null: every owner's. */
+  owners: string[] | null;
+  granted: RunGrants;
+}
+
+export interface PageOf {
+  limit: number;
+  cursor?: string | undefined;
+}
+
+export interface RunListQuery extends RunsOf, PageOf {
   pipeline_id?: string | undefined;
   status?: PipelineRunStatus | undefined;
-  /** Pipelines that the caller was granted: their runs with them. */
-  grantedPipelines: string[];
+}
+
+/** Whether the row's `run_id` names a run that was granted. */
+export function ofGranted({ runs, pipelines, workflows }: RunGrants): RawBuilder<SqlBool> {
+  return sql<SqlBool>`run_id IN (SELECT run_id FROM pipeline_runs WHERE run_id = ANY(${runs}::text[])
+    OR pipeline_id = ANY(${pipelines}::text[]) OR workflow_id = ANY(${workflows}::text[]))`;
 }
 
 /** Newest first. */
 export async function listPipelineRuns(db: Db, query: RunListQuery): Promise<Page<PipelineRunRow>> {
-  const { owners, granted, grantedPipelines, limit, pipeline_id, status } = query;
+  const { owners, granted, limit, pipeline_id, status } = query;
   const after = decodeCursor(query.cursor, 2);
   let rows = db.selectFrom('pipeline_runs').selectAll().select(sql<string>`created_at::text`.as('position'));
-  if (owners !== null) {
-    rows = rows.where((eb) =>
-      eb.or([
-        eb('owner', 'in', owners),
-        ...(granted.length > 0 ? [eb('run_id', 'in', granted)] : []),
-        ...(grantedPipelines.length > 0 ? [eb('pipeline_id', 'in', grantedPipelines)] : []),
-      ]),
-    );
-  }
+  if (owners !== null) rows = rows.where((eb) => eb.or([eb('owner', 'in', owners), ofGranted(granted)]));
   if (pipeline_id) rows = rows.where('pipeline_id', '=', pipeline_id);
   if (status) rows = rows.where('status', '=', status);
   if (after) rows = rows.where(sql<boolean>`(created_at, run_id) < (${after[0]}::timestamptz, ${after[1]})`);

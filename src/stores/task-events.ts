@@ -14,6 +14,9 @@ export interface TaskRef {
   task_id: string;
   owner: string;
   workflow_id: string;
+  /** The run that it is a task of, and the pipeline that it is labelled with: known to the row, needed while there is none. */
+  run_id?: string | null;
+  pipeline_id?: string | null;
 }
 
 /** `key` tells this moment of the task's workflow from all others: equal ones are one event. */
@@ -49,17 +52,21 @@ export function taskFailed(task: TaskRef, key: string, error: FailureRecord, at 
 }
 
 function event(task: TaskRef, name: NewEvent['name'], key: string, data: JsonObject): NewEvent {
+  const { run_id, pipeline_id } = task;
   return {
     name,
     owner: task.owner,
     resource: eventResource.task(task.task_id),
     workflow_id: task.workflow_id,
-    data,
+    data: { ...data, ...(run_id ? { run_id } : {}), ...(pipeline_id ? { pipeline_id } : {}) },
     key: `${task.workflow_id}/${key}`,
   };
 }
 
-/** A CTE that writes the events, those of `when` alone: a condition over the CTEs before it. */
+/**
+ * A CTE that writes the events, those of `when` alone: a condition over the CTEs before it. Those of a task of a run tell
+ * which, beside what goes over the wire: readers of the run hear of its tasks.
+ */
 export function eventsCte(events: NewEvent[], when: RawBuilder<boolean> = sql<boolean>`true`): RawBuilder<unknown> {
   const rows = events.map(
     (one) =>
@@ -68,7 +75,10 @@ export function eventsCte(events: NewEvent[], when: RawBuilder<boolean> = sql<bo
   );
   return sql`told AS (
     INSERT INTO event_log (event_id, name, owner, resource, workflow_id, data)
-    SELECT * FROM (VALUES ${sql.join(rows)}) AS news (event_id, name, owner, resource, workflow_id, data)
+    SELECT event_id, name, owner, resource, workflow_id, data || coalesce((
+      SELECT jsonb_strip_nulls(jsonb_build_object('run_id', run_id, 'pipeline_id', pipeline_id))
+      FROM tasks WHERE task_id = data->>'task_id'), '{}')
+    FROM (VALUES ${sql.join(rows)}) AS news (event_id, name, owner, resource, workflow_id, data)
     WHERE ${when} ON CONFLICT (event_id) DO NOTHING)`;
 }
 

@@ -30,7 +30,8 @@ export interface NewTaskRow {
 
 /** The task's row, the row of its workflow and its first event, in one statement. The task stands in the queue then. */
 export async function insertTask(trx: Trx, task: NewTaskRow, run: NewRun): Promise<void> {
-  const ref = { task_id: task.task_id, owner: task.owner, workflow_id: run.workflow_id };
+  const { task_id, owner, run_id, pipeline_id } = task;
+  const ref = { task_id, owner, run_id, pipeline_id, workflow_id: run.workflow_id };
   await sql`${prepared}
     WITH task AS (
       INSERT INTO tasks (task_id, owner, pipeline_id, run_id, stage, type, payload, priority, timeout_seconds,

@@ -36,6 +36,11 @@ export const LIVE: Requirement[] = [
     'p6.5',
     'A caller sees its own, what it was granted, and nothing else',
     t('integration/live/visibility', 'who sees what'),
+    t(
+      'integration/pipelines/steering',
+      'a grant on a pipeline, a run or its workflow opens what waits, what was told and what is heard of it, in lists too',
+    ),
+    t('integration/pipelines/agents', 'what an agent fails with fails the stage, after its own tries'),
   ),
   need(
     'p6.6',

@@ -26,6 +26,7 @@ export async function openApproval(deps: Deps, input: RunRef & { stage: number }
         message: wanted.message ?? '',
         deadline: new Date(Date.now() + (wanted.deadline_seconds ?? APPROVAL_SECONDS) * 1000),
       },
+      run.pipeline_id,
       input.workflow_id,
     );
     const place = { run_id: run.run_id, stage: input.stage, item: -1 };

@@ -1,12 +1,11 @@
 /** `approvals.*`: what waits for a decision, and deciding it. */
 import { z } from 'zod';
-import { visibleOwners } from '../../schema/access.ts';
 import { PageQuery, pageOf } from '../../schema/files.ts';
 import { isStorable } from '../../schema/json.ts';
 import { ApprovalView } from '../../schema/pipeline-views.ts';
 import { PipelineId, STORABLE } from '../../schema/pipelines.ts';
 import { decideApproval } from '../../services/pipelines/control.ts';
-import { grantedIds, visibleApproval } from '../../services/pipelines/lookup.ts';
+import { visibleApproval, visibleRuns } from '../../services/pipelines/lookup.ts';
 import { approvalView } from '../../services/pipelines/views.ts';
 import { findApproval, listApprovals } from '../../stores/approvals.ts';
 import { type AnyOperation, defineOperation } from '../contract.ts';
@@ -26,11 +25,7 @@ const list = defineOperation({
   failures: ['unavailable'],
   audited: false,
   async run({ deps, principal }, input) {
-    const page = await listApprovals(deps.db, {
-      ...input,
-      owners: visibleOwners(principal),
-      granted: grantedIds(principal, 'run'),
-    });
+    const page = await listApprovals(deps.db, { ...input, ...visibleRuns(principal) });
     return { ...page, items: page.items.map(approvalView) };
   },
 });

@@ -1,11 +1,11 @@
 /** `notifications.*`: what was to be told, delivering it again, and the secret that webhooks are signed with. */
 import { z } from 'zod';
-import { visibleOwners } from '../../schema/access.ts';
 import { PageQuery, pageOf } from '../../schema/files.ts';
 import { NOTIFICATION_STATUSES, NotificationView } from '../../schema/notifications.ts';
 import { PipelineId } from '../../schema/pipelines.ts';
 import { changeableNotification, notificationView, replayNotification } from '../../services/notifications/replay.ts';
 import { webhookSecret } from '../../services/notifications/secret.ts';
+import { visibleRuns } from '../../services/pipelines/lookup.ts';
 import { listNotifications } from '../../stores/notifications.ts';
 import { type AnyOperation, defineOperation } from '../contract.ts';
 
@@ -24,7 +24,7 @@ const list = defineOperation({
   failures: ['unavailable'],
   audited: false,
   async run({ deps, principal }, input) {
-    const page = await listNotifications(deps.db, { ...input, owners: visibleOwners(principal) });
+    const page = await listNotifications(deps.db, { ...input, ...visibleRuns(principal) });
     return { ...page, items: page.items.map(notificationView) };
   },
 });

@@ -1,7 +1,6 @@
 /** `pipelines.execute` and `runs.*`: start runs, look at them, steer them. */
 import { z } from 'zod';
 import type { Deps } from '../../deps.ts';
-import { visibleOwners } from '../../schema/access.ts';
 import type { FailureCode } from '../../schema/failures.ts';
 import { PageQuery, pageOf } from '../../schema/files.ts';
 import { PIPELINE_RUN_STATUSES } from '../../schema/names.ts';
@@ -10,7 +9,7 @@ import { Execution, PipelineId } from '../../schema/pipelines.ts';
 import type { Principal } from '../../schema/principal.ts';
 import { pauseRun, resumeRun, retryRun, stopRun } from '../../services/pipelines/control.ts';
 import { executePipeline } from '../../services/pipelines/execute.ts';
-import { changeableRunOf, grantedIds, visiblePipeline, visibleRunOf } from '../../services/pipelines/lookup.ts';
+import { changeableRunOf, visiblePipeline, visibleRunOf, visibleRuns } from '../../services/pipelines/lookup.ts';
 import { removeRunForGood } from '../../services/pipelines/remove.ts';
 import { runLinks, runSummary, runView } from '../../services/pipelines/views.ts';
 import { listPipelineRuns, type PipelineRunRow } from '../../stores/pipeline-runs.ts';
@@ -72,12 +71,7 @@ const listOf = async (
     pipeline_id?: string | undefined;
   },
 ) => {
-  const page = await listPipelineRuns(deps.db, {
-    ...input,
-    owners: visibleOwners(principal),
-    granted: grantedIds(principal, 'run'),
-    grantedPipelines: grantedIds(principal, 'pipeline'),
-  });
+  const page = await listPipelineRuns(deps.db, { ...input, ...visibleRuns(principal) });
   return { ...page, items: page.items.map(runSummary) };
 };
 

@@ -1,30 +1,29 @@
 /** Notifications as their owners see them, and delivering one again. */
 import type { z } from 'zod';
 import type { Deps } from '../../deps.ts';
-import { canChange, visibleOwners } from '../../schema/access.ts';
+import { canChange, canSee } from '../../schema/access.ts';
 import { Failure } from '../../schema/failures.ts';
 import type { NotificationView } from '../../schema/notifications.ts';
 import type { Principal } from '../../schema/principal.ts';
 import { findNotification, type NotificationRow, reopenNotification } from '../../stores/notifications.ts';
+import { findPipelineRun } from '../../stores/pipeline-runs.ts';
 import { insertRun } from '../../stores/runs.ts';
 import { startAdmitted } from '../engine.ts';
+import { mayChangeRun, maySeeRun } from '../pipelines/lookup.ts';
 import { deliveryRun } from './open.ts';
 
-async function visibleNotification(deps: Pick<Deps, 'db'>, principal: Principal, id: string): Promise<NotificationRow> {
-  const row = await findNotification(deps.db, id);
-  const owners = visibleOwners(principal);
-  if (row && (owners === null || owners.includes(row.owner))) return row;
-  throw new Failure('not_found', `No notification ${id}`);
-}
-
-/** To look is not to deliver again: that needs a grant to change what the owner has. */
+/** Who may see the run that it tells of may see it; to deliver it again takes a grant to change the run. */
 export async function changeableNotification(
   deps: Pick<Deps, 'db'>,
   principal: Principal,
   id: string,
 ): Promise<NotificationRow> {
-  const row = await visibleNotification(deps, principal, id);
-  if (canChange(principal, { owner: row.owner, ref: `notification:${id}` })) return row;
+  const row = await findNotification(deps.db, id);
+  const run = row?.run_id ? await findPipelineRun(deps.db, row.run_id) : undefined;
+  const resource = { owner: row?.owner ?? '', ref: `notification:${id}` };
+  const seen = row && (canSee(principal, resource) || (run && maySeeRun(principal, run)));
+  if (!seen) throw new Failure('not_found', `No notification ${id}`);
+  if (canChange(principal, resource) || (run && mayChangeRun(principal, run))) return row;
   throw new Failure('forbidden', `Notification ${id} may be read but not delivered again with these credentials`);
 }
 

@@ -1,10 +1,10 @@
 /** Finds pipelines, runs and approvals for a caller: one that may not see them is told that there are none. */
 import type { Deps } from '../../deps.ts';
-import { canChange, canSee } from '../../schema/access.ts';
+import { canChange, canSee, visibleOwners } from '../../schema/access.ts';
 import { Failure } from '../../schema/failures.ts';
 import type { Principal } from '../../schema/principal.ts';
 import { type ApprovalRow, findApproval } from '../../stores/approvals.ts';
-import { findPipelineRun, type PipelineRunRow } from '../../stores/pipeline-runs.ts';
+import { findPipelineRun, type PipelineRunRow, type RunsOf } from '../../stores/pipeline-runs.ts';
 import { findPipeline, type PipelineRow } from '../../stores/pipelines.ts';
 
 type Needs = Pick<Deps, 'db'>;
@@ -23,18 +23,24 @@ export async function changeablePipeline(deps: Needs, principal: Principal, id: 
   throw new Failure('forbidden', `Pipeline ${id} may be read but not changed with these credentials`);
 }
 
-/** A grant on a pipeline reaches its runs. */
+/** A grant on a pipeline, or on the workflow of a run, reaches the run and all that belongs to it. */
+export function maySeeRun(principal: Principal, row: PipelineRunRow): boolean {
+  return refsOf(row).some((ref) => canSee(principal, { owner: row.owner, ref }));
+}
+
+export function mayChangeRun(principal: Principal, row: PipelineRunRow): boolean {
+  return refsOf(row).some((ref) => canChange(principal, { owner: row.owner, ref }));
+}
+
 export async function visibleRunOf(deps: Needs, principal: Principal, id: string): Promise<PipelineRunRow> {
   const row = await findPipelineRun(deps.db, id);
-  if (!row || !refsOf(row).some((ref) => canSee(principal, { owner: row.owner, ref }))) {
-    throw new Failure('not_found', `No pipeline run ${id}`);
-  }
+  if (!row || !maySeeRun(principal, row)) throw new Failure('not_found', `No pipeline run ${id}`);
   return row;
 }
 
 export async function changeableRunOf(deps: Needs, principal: Principal, id: string): Promise<PipelineRunRow> {
   const row = await visibleRunOf(deps, principal, id);
-  if (refsOf(row).some((ref) => canChange(principal, { owner: row.owner, ref }))) return row;
+  if (mayChangeRun(principal, row)) return row;
   throw new Failure('forbidden', `Pipeline run ${id} may be read but not changed with these credentials`);
 }
 
@@ -57,8 +63,17 @@ function refsOf(row: PipelineRunRow): string[] {
   return [`run:${row.run_id}`, `pipeline:${row.pipeline_id}`, `workflow:${row.workflow_id}`];
 }
 
+/** Whose runs a caller sees in lists: the same as one by one. */
+export function visibleRuns(principal: Principal): RunsOf {
+  const of = (kind: Parameters<typeof grantedIds>[1]) => grantedIds(principal, kind);
+  return {
+    owners: visibleOwners(principal),
+    granted: { runs: of('run'), pipelines: of('pipeline'), workflows: of('workflow') },
+  };
+}
+
 /** Ids of one kind that a caller was granted one by one. */
-export function grantedIds(principal: Principal, kind: 'pipeline' | 'run'): string[] {
+export function grantedIds(principal: Principal, kind: 'pipeline' | 'run' | 'workflow'): string[] {
   return principal.grants.flatMap(({ resource }) =>
     resource.startsWith(`${kind}:`) ? [resource.slice(kind.length + 1)] : [],
   );

@@ -22,6 +22,22 @@ const EVENTS = {
   bobError: { name: 'task.error', owner: 'bob', resource: 'task:t3', data: { task_id: 't3' } },
   bobAgent: { name: 'agent.updated', owner: 'bob', resource: 'agent:a1', data: { agent_id: 'a1' } },
   bobRun: { name: 'pipeline.progress', owner: 'bob', resource: 'run:r1', data: { pipeline_id: 'p1', run_id: 'r1' } },
+  bobRunTask: {
+    name: 'task.updated',
+    owner: 'bob',
+    resource: 'task:t4',
+    data: { task_id: 't4', run_id: 'r1', pipeline_id: 'p1' },
+  },
+  bobRunError: {
+    name: 'task.error',
+    owner: 'bob',
+    resource: 'task:t4',
+    data: { task_id: 't4', run_id: 'r1', pipeline_id: 'p1' },
+  },
+  bobAsked: { name: 'approval.requested', owner: 'bob', resource: 'run:r1', data: { run_id: 'r1', pipeline_id: 'p1' } },
+  bobDecided: { name: 'approval.decided', owner: 'bob', resource: 'run:r1', data: { run_id: 'r1', pipeline_id: 'p1' } },
+  // Labelled with the pipeline, but of no run of it.
+  bobLabelled: { name: 'task.updated', owner: 'bob', resource: 'task:t5', data: { task_id: 't5', pipeline_id: 'p1' } },
   cyRun: { name: 'pipeline.progress', owner: 'cy', resource: 'run:r2', data: { pipeline_id: 'p2', run_id: 'r2' } },
   cyFile: { name: 'file.uploaded', owner: 'cy', resource: 'file:f1', data: { file_id: 'f1' } },
   // Says p1 in its data, but is no progress of it.
@@ -29,6 +45,7 @@ const EVENTS = {
   // Of an agent that does everybody's tasks.
   sharedAgent: { name: 'agent.updated', owner: 'olga', resource: 'agent:a2', shared: true, data: { agent_id: 'a2' } },
 } as const;
+const OF_RUN = ['bobRun', 'bobRunTask', 'bobRunError', 'bobAsked', 'bobDecided'] as const;
 type Name = keyof typeof EVENTS;
 const ALL = Object.keys(EVENTS) as Name[];
 const ids = new Map<string, Name>();
@@ -55,7 +72,7 @@ const CASES: { role: Role; id: string; grants?: string[]; sees: Name[] }[] = [
   { role: 'developer', id: 'ada', sees: ['adaTask', 'sharedAgent'] },
   { role: 'analyst', id: 'ada', sees: ['adaTask', 'sharedAgent'] },
   { role: 'viewer', id: 'ada', sees: ['adaTask', 'sharedAgent'] },
-  { role: 'viewer', id: 'bob', sees: ['bobTask', 'bobError', 'bobAgent', 'bobRun', 'sharedAgent'] },
+  { role: 'viewer', id: 'bob', sees: ['bobTask', 'bobError', 'bobAgent', ...OF_RUN, 'bobLabelled', 'sharedAgent'] },
   { role: 'viewer', id: 'nobody', sees: ['sharedAgent'] },
   {
     role: 'viewer',
@@ -66,7 +83,8 @@ const CASES: { role: Role; id: string; grants?: string[]; sees: Name[] }[] = [
   { role: 'viewer', id: 'nobody', grants: ['task:t2'], sees: ['bobTask', 'sharedAgent'] },
   { role: 'viewer', id: 'nobody', grants: ['agent:a1', 'file:f1'], sees: ['bobAgent', 'cyFile', 'sharedAgent'] },
   { role: 'viewer', id: 'nobody', grants: ['run:r2'], sees: ['cyRun', 'sharedAgent'] },
-  { role: 'viewer', id: 'nobody', grants: ['pipeline:p1'], sees: ['bobRun', 'sharedAgent'] },
+  { role: 'viewer', id: 'nobody', grants: ['pipeline:p1'], sees: [...OF_RUN, 'sharedAgent'] },
+  { role: 'viewer', id: 'nobody', grants: ['run:r1'], sees: [...OF_RUN, 'sharedAgent'] },
   { role: 'viewer', id: 'ada', grants: ['task:t3', 'workflow:w1'], sees: ['adaTask', 'bobError', 'sharedAgent'] },
   // Nearly, but not quite.
   { role: 'viewer', id: 'nobody', grants: ['task:t', 'task:t22', 'file:t2', 'pipeline:p'], sees: ['sharedAgent'] },
@@ -105,16 +123,22 @@ const FILTERS: { filters: LiveFilters; fit: Name[] }[] = [
   { filters: { task_id: 't2' }, fit: ['bobTask'] },
   { filters: { agent_id: 'a1' }, fit: ['bobAgent'] },
   { filters: { run_id: 'r2' }, fit: ['cyRun'] },
-  { filters: { pipeline_id: 'p1' }, fit: ['bobRun', 'cyOther'] },
-  { filters: { pipeline_id: 'p1', run_id: 'r1' }, fit: ['bobRun'] },
+  { filters: { run_id: 'r1' }, fit: [...OF_RUN] },
+  { filters: { run_id: 'r1', types: ['error'] }, fit: ['bobRunError'] },
+  { filters: { run_id: 'r1', task_id: 't4' }, fit: ['bobRunTask', 'bobRunError'] },
+  { filters: { pipeline_id: 'p1' }, fit: [...OF_RUN, 'bobLabelled', 'cyOther'] },
+  { filters: { pipeline_id: 'p1', run_id: 'r1' }, fit: [...OF_RUN] },
   { filters: { pipeline_id: 'p1', run_id: 'r2' }, fit: [] },
   { filters: { file_id: 'f1' }, fit: ['cyFile'] },
   { filters: { file_id: 'f1', task_id: 't1' }, fit: [] },
-  { filters: { types: ['task_update', 'error'] }, fit: ['adaTask', 'bobTask', 'bobError'] },
-  { filters: { types: ['event'] }, fit: ['cyFile', 'cyOther'] },
+  {
+    filters: { types: ['task_update', 'error'] },
+    fit: ['adaTask', 'bobTask', 'bobError', 'bobRunTask', 'bobRunError', 'bobLabelled'],
+  },
+  { filters: { types: ['event'] }, fit: ['bobAsked', 'bobDecided', 'cyFile', 'cyOther'] },
   { filters: { types: ['event'], names: ['file.uploaded', 'task.error'] }, fit: ['cyFile'] },
   { filters: { types: [] }, fit: [] },
-  { filters: { names: ['task.error'] }, fit: ['bobError'] },
+  { filters: { names: ['task.error'] }, fit: ['bobError', 'bobRunError'] },
 ];
 
 describe('filters', () => {

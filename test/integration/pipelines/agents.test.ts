@@ -1,8 +1,12 @@
 /** Stages that agents do: as one task, and as tasks over batches of rows. The agents pull. */
 import { createHash, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { messageOf } from '../../../src/api/websocket/frames.ts';
 import { MESSAGES, QUEUES, WORKFLOWS } from '../../../src/schema/names.ts';
 import type { Principal } from '../../../src/schema/principal.ts';
+import { toEventFilter } from '../../../src/services/events/view.ts';
+import { BEGINNING } from '../../../src/stores/event-position.ts';
+import { type LoggedEvent, readEvents } from '../../../src/stores/events.ts';
 import { uuidV5 } from '../../../src/stores/ids.ts';
 import { caller, openStand, pipeline, type Stand } from './stand.ts';
 
@@ -107,6 +111,33 @@ test('what an agent fails with fails the stage, after its own tries', async () =
   const run = await stand.over(await stand.execute(ana, pipeline([{ ...rate, retry }])));
   expect(run.error).toMatchObject({ detail: expect.stringContaining('no such thing') });
   expect(run.stages[0]).toMatchObject({ status: 'failed', attempt: 2 });
+  // Whoever may see the run hears of its tasks, and why they failed.
+  const events = async (resource: string, filters = {}) => {
+    const wanted = [toEventFilter(filters)];
+    const view = { owners: ['a-reader'], resources: [resource], wanted };
+    return (await readEvents(stand.deps.db, { ...view, after: BEGINNING, limit: 1_000 })).events;
+  };
+  for (const resource of [`run:${run.run_id}`, `pipeline:${run.pipeline_id}`]) {
+    const errors = await events(resource, { run_id: run.run_id, types: ['error'] });
+    expect(errors).toHaveLength(2);
+    expect(errors[1]?.data).toMatchObject({
+      task_id: run.stages[0].task_id,
+      details: { message: expect.stringContaining('no such thing') },
+    });
+    expect(Object.keys(messageOf(errors[1] as LoggedEvent)).toSorted()).toEqual(
+      ['type', 'seq', 'task_id', 'error', 'details', 'timestamp'].toSorted(),
+    );
+    const updates = await events(resource, { pipeline_id: run.pipeline_id, types: ['task_update'] });
+    expect(updates.map(({ data }) => data.status)).toEqual([
+      'pending',
+      'running',
+      'failed',
+      'pending',
+      'running',
+      'failed',
+    ]);
+  }
+  expect(await events('run:another')).toEqual([]);
 });
 
 test('rows go to agents in batches and come back as one table', async () => {

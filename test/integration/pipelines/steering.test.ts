@@ -3,6 +3,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { Failure } from '../../../src/schema/failures.ts';
+import { visibleTo } from '../../../src/services/events/view.ts';
+import { BEGINNING } from '../../../src/stores/event-position.ts';
+import { readEvents } from '../../../src/stores/events.ts';
 import { makeKey } from '../api/stand.ts';
 import { caller, op, openStand, pipeline, type Stand } from './stand.ts';
 
@@ -14,6 +17,7 @@ let stand: Stand;
 
 beforeAll(async () => {
   stand = await openStand({
+    env: { EGRESS_ALLOW: 'receiver.invalid' },
     operate: (real) => async (call) => {
       const name = call.input['does'];
       if (typeof name !== 'string') return real(call);
@@ -285,6 +289,49 @@ test('lists page by cursor, newest first', async () => {
   expect([first.truncated, second.truncated]).toEqual([true, false]);
   const ids = [...first.items, ...second.items].map(({ pipeline_id }: any) => pipeline_id);
   expect(ids).toEqual(made.toReversed());
+});
+
+test('a grant on a pipeline, a run or its workflow opens what waits, what was told and what is heard of it, in lists too', async () => {
+  const notification = { webhook: 'https://receiver.invalid/hook' };
+  const runId = await stand.execute(ana, pipeline([act('asks', { approval: true })]), { notification });
+  const { approvals, pipeline_id, workflow_id } = await stand.until(runId, (run) => run.approvals.length === 1);
+  const { approval_id } = approvals[0];
+  const other = await stand.execute(ana, pipeline([act('asks', { approval: true })]), { notification });
+  await stand.until(other, (run) => run.approvals.length === 1);
+  const listed = async (who: ReturnType<typeof caller>) =>
+    Promise.all(
+      ['approvals.list', 'notifications.list', 'runs.list'].map(async (name) =>
+        (await stand.call(who, name)).items.map(({ run_id }: any) => run_id),
+      ),
+    );
+  for (const resource of [`pipeline:${pipeline_id}`, `run:${runId}`, `workflow:${workflow_id}`]) {
+    const granted = (access: 'read' | 'write') =>
+      caller('developer', { id: `friend-${access}`, grants: [{ resource, access }] });
+    expect(await listed(granted('read')), resource).toEqual([[runId], [runId], [runId]]);
+    const [told] = (await stand.call(granted('read'), 'notifications.list')).items;
+    const again = { notification_id: told.notification_id };
+    await expect(stand.call(granted('read'), 'notifications.replay', again)).rejects.toMatchObject({
+      code: 'forbidden',
+    });
+    // It is being delivered, which is for those to know who may deliver it again.
+    await expect(stand.call(granted('write'), 'notifications.replay', again)).rejects.toMatchObject({
+      code: 'conflict',
+    });
+  }
+  const nobody = caller('developer', { id: 'nobody', grants: [{ resource: 'pipeline:p', access: 'write' }] });
+  expect(await listed(nobody)).toEqual([[], [], []]);
+  const friend = caller('developer', {
+    id: 'friend',
+    grants: [{ resource: `pipeline:${pipeline_id}`, access: 'write' }],
+  });
+  await stand.call(friend, 'approvals.decide', { approval_id, decision: 'approve' });
+  await stand.over(runId);
+  const { events } = await readEvents(stand.deps.db, { ...visibleTo(friend), after: BEGINNING, limit: 1_000 });
+  expect(events.filter(({ data }) => data.run_id !== runId)).toEqual([]);
+  const names = new Set(events.map(({ name }) => name));
+  expect([...names].toSorted()).toEqual(['approval.decided', 'approval.requested', 'pipeline.progress']);
+  await stand.call(ana, 'runs.cancel', { run_id: other });
+  await stand.over(other);
 });
 
 test('others are told that there is nothing', async () => {
