@@ -91,7 +91,9 @@ test('a refused approval fails its stage, which then follows its own rule', asyn
 
 test('paused, nothing new begins; what runs ends; resumed, it goes on', async () => {
   const go = Promise.withResolvers<void>();
+  const end = Promise.withResolvers<void>();
   does['one'] = () => go.promise;
+  does['two'] = () => end.promise;
   const runId = await stand.execute(ana, pipeline([act('one'), act('two')]));
   await stand.until(runId, () => calls.includes('one'));
   expect(await stand.call(ana, 'runs.pause', { run_id: runId })).toMatchObject({ status: 'paused' });
@@ -100,6 +102,7 @@ test('paused, nothing new begins; what runs ends; resumed, it goes on', async ()
   expect(paused).toMatchObject({ status: 'paused', completed_stages: [0], current_stage: 1 });
   expect(statuses(paused)).toEqual(['completed', 'pending']);
   expect(await stand.call(ana, 'runs.resume', { run_id: runId })).toMatchObject({ status: 'running' });
+  end.resolve();
   expect(await stand.over(runId)).toMatchObject({ status: 'completed' });
   expect(calls).toEqual(['one', 'two']);
   await expect(stand.call(ana, 'runs.pause', { run_id: runId })).rejects.toMatchObject({ code: 'conflict' });
