@@ -376,6 +376,30 @@ test('a long list goes over several runs of the workflow, each item once', async
   expect(calls.filter((name) => name !== 'each')).toEqual(['before', 'after']);
 });
 
+test('an expression that wants all memory there is fails its stage and nothing else', async () => {
+  const eight = (of: string) => Array.from({ length: 8 }, () => of).join(' + ');
+  const grown = [1, 2, 3, 4, 5, 6, 7, 8, 9].reduceRight(
+    (inner, n) => `cel.bind(v${n}, ${eight(`v${n - 1}`)}, ${inner})`,
+    'size(v9) > 0',
+  );
+  const hostile = `cel.bind(v0, [1.5, 2.5], ${grown})`;
+  const stages = [
+    act('when', { when: hostile, on_failure: 'continue' }),
+    act('list', { for_each: { items: hostile }, on_failure: 'continue' }),
+    act('input', { on_failure: 'continue' }, { x: '$' + `{${hostile}}` }),
+    act('after'),
+  ];
+  const run = await stand.over(await stand.execute(ana, pipeline(stages)));
+  expect(run.status).toBe('completed');
+  for (const { error } of run.stages.slice(0, 3)) {
+    expect(error).toMatchObject({
+      code: 'invalid_pipeline',
+      detail: expect.stringMatching(/takes (longer|more memory) than/),
+    });
+  }
+  expect(calls).toEqual(['after']);
+});
+
 test('hundreds of items end, under histories that stay short', async () => {
   const items = Array.from({ length: 400 }, (_, n) => n);
   const each = act('each', { for_each: { items: 'parameters.items', concurrency: 16 } });
