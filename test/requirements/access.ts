@@ -146,11 +146,6 @@ export const CALLERS: Requirement[] = [
     'p7.6',
     'Every operation and every other door refuses no, wrong, expired and other people’s credentials',
     t('integration/access/every-operation', 'no operation takes', 'that would have worked with one thing right'),
-  ),
-  need(
-    'p7.7',
-    'Admins read the audit log by filters and in pages',
-    t('integration/access/audit', 'with %j gives those entries, newest first, in pages too'),
     t(
       'integration/access/every-door',
       'no door is forgotten',
@@ -159,6 +154,11 @@ export const CALLERS: Requirement[] = [
       'are not shown by a stream or a socket that asks for them by name',
       'are not found through MCP: by a tool, as a task, or as a resource',
     ),
+  ),
+  need(
+    'p7.7',
+    'Admins read the audit log by filters and in pages',
+    t('integration/access/audit', 'with %j gives those entries, newest first, in pages too'),
   ),
   need(
     'p7.8',
@@ -192,7 +192,7 @@ export const CALLERS: Requirement[] = [
   ),
   need(
     'p7.11',
-    'Postgres, Redis, S3, Temporal and Weaviate are reached over checked TLS, and refused under another authority',
+    'Postgres, Redis, S3, Temporal, Weaviate and the mail server are reached over checked TLS, and refused under another authority',
     t(
       'integration/tls/outgoing',
       'is reached over checked TLS with sslmode=%s',
@@ -201,6 +201,12 @@ export const CALLERS: Requirement[] = [
       'is reached with TLS_CA and a client certificate',
     ),
     t('integration/tls/weaviate', 'is reached with its own authority, and refused under another'),
+    t(
+      'integration/tls/processes',
+      'a file is ingested by them, and heard of as it goes',
+      'under another authority a process does not start on that Postgres, and does not believe that Temporal',
+    ),
+    t('integration/notifications/mail', 'is signed in to with user and password, over TLS that is checked'),
   ),
   need(
     'p7.12',
@@ -211,6 +217,15 @@ export const CALLERS: Requirement[] = [
     'p7.13',
     'Metrics tell times of tasks and stages, ends of runs, and failures by code',
     t('integration/pipelines/metrics', 'runs, stages and tasks are counted and timed by type and outcome'),
+    t(
+      'integration/api/failures',
+      'refused credentials, sockets, streams and unknown paths',
+      'a failed ingestion, once however often its end is repeated',
+      'a notification that was given up',
+    ),
+    t('integration/workers/metrics', 'the worker tells of the work itself, to whoever has the token'),
+    t('api/metrics', 'of another machine on the same folder are left to it: not asked here, not removed'),
+    t('compose', 'Prometheus reaches the API and every worker itself'),
   ),
   need(
     'p7.14',

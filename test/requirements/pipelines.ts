@@ -307,6 +307,11 @@ export const NOTIFICATION: Requirement[] = [
     'They are tried for a day, ever later, then listed as undelivered, and can be replayed',
     t('integration/time/notifications', 'it is tried for a day, ever later, and then given up'),
     t(
+      'integration/notifications/durable',
+      'a worker that is killed while the receiver has the request: it arrives again under the same id',
+      'rows whose workflow nobody started are started by the reconciler, and delivered',
+    ),
+    t(
       'integration/notifications/delivery',
       '410 ends it at once, it is listed and told as undelivered, and can be replayed',
     ),
