@@ -1,8 +1,6 @@
 /** Agents that answered 202 and then fell silent: they are asked, a few times, and what they say counts. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { QUEUES, WORKFLOWS } from '../../../src/schema/names.ts';
-import type { RunTaskInput } from '../../../src/schema/task-flow.ts';
-import { type Caller, openStand, type PushAgent, pushAgent, type Stand } from './stand.ts';
+import { type Caller, openStand, type PushAgent, pushAgent, runAnew, type Stand, untilLeased } from './stand.ts';
 
 let stand: Stand;
 let caller: Caller;
@@ -37,29 +35,14 @@ async function quietTask(name: string, answers: Said[]) {
   agents.push(remote);
   const agent = await stand.agent({ name, capabilities: [name], endpoints: remote.endpoints });
   const task_id = await stand.submit(caller, { executor: 'agent', capabilities: [name], retry_count: 0 });
-  while ((await leaseOf(task_id)) === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+  await untilLeased(stand, task_id);
   await stand.deps.db
     .updateTable('tasks')
     .set({ lease_until: new Date(0) })
     .where('task_id', '=', task_id)
     .execute();
   // The workflow looks after it now, as it does when the lease runs out: as if it had just continued as new.
-  const input: RunTaskInput = {
-    task_id,
-    owner: caller.id,
-    attempt: 1,
-    timeout_seconds: 3_600,
-    assigned: true,
-    in_place: true,
-    carried: { attempt: 1, stage: 'work' },
-  };
-  await stand.deps.temporal.workflow.start(WORKFLOWS.runTask, {
-    workflowId: task_id,
-    taskQueue: QUEUES.workflows,
-    args: [input],
-    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-    workflowIdConflictPolicy: 'TERMINATE_EXISTING',
-  });
+  await runAnew(stand, { task_id, owner: caller.id, carried: { attempt: 1, stage: 'work' } });
   return { task_id, agent, remote, asked };
 }
 

@@ -8,8 +8,9 @@ import { createDeps, type Deps } from '../../../src/deps.ts';
 import { freePort } from '../../../src/local/ports.ts';
 import { createLog } from '../../../src/logging.ts';
 import { operations } from '../../../src/operations/index.ts';
-import type { Role } from '../../../src/schema/names.ts';
+import { QUEUES, type Role, WORKFLOWS } from '../../../src/schema/names.ts';
 import type { Grant } from '../../../src/schema/principal.ts';
+import type { RunTaskInput } from '../../../src/schema/task-flow.ts';
 import { type RunningWorkers, runWorkers } from '../../../src/workers/run.ts';
 import { type TestStack, testStack } from '../../support/stack.ts';
 import { makeKey } from '../api/stand.ts';
@@ -156,6 +157,31 @@ export interface PushAgent {
   tasks: any[];
   withdrawn: string[];
   close(): Promise<void>;
+}
+
+/** A run of the task's workflow in place of the one there is, which takes the task as its rows say it stands. */
+export async function runAnew(
+  { deps }: Stand,
+  task: { task_id: string; owner: string } & Partial<RunTaskInput>,
+): Promise<string> {
+  const input: RunTaskInput = { attempt: 1, timeout_seconds: 3_600, assigned: true, in_place: true, ...task };
+  const handle = await deps.temporal.workflow.start(WORKFLOWS.runTask, {
+    workflowId: task.task_id,
+    taskQueue: QUEUES.workflows,
+    args: [input],
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+    workflowIdConflictPolicy: 'TERMINATE_EXISTING',
+  });
+  return handle.firstExecutionRunId;
+}
+
+/** Resolves when the task's agent works on by itself. */
+export async function untilLeased({ deps }: Stand, taskId: string): Promise<void> {
+  for (;;) {
+    const rows = deps.db.selectFrom('tasks').select('lease_until').where('task_id', '=', taskId);
+    if ((await rows.executeTakeFirst())?.lease_until) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }
 
 /** What an agent answers. */
