@@ -6,7 +6,7 @@ export const OUTPUT_SCHEMA = 'pipeline_output';
 const OWNED_BY = 'ostinato pipeline output of ';
 const WRITTEN = '; written ';
 
-export interface OutputTable {
+interface OutputTable {
   /** Null for a table that is none of ours. */
   owner: string | null;
   /** Null for one that was last written before this was noted. */

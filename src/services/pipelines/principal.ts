@@ -6,7 +6,7 @@ import type { Db } from '../../stores/database.ts';
 import { findPipelineRun } from '../../stores/pipeline-runs.ts';
 
 /** Most runs that start one another, whether by executing a pipeline or by trying a run again. */
-export const MAX_DEPTH = 5;
+const MAX_DEPTH = 5;
 
 /** What is kept of a caller with its run. */
 export function runPrincipal({ id, name, role, grants, keyId }: Principal, depth: number): RunPrincipal {
@@ -43,7 +43,7 @@ export function delegatedRequestId(ref: {
 }
 
 /** The run that a call was made by; null for a caller of its own. */
-export function callingRun(call: { principal: Principal; requestId: string }): string | null {
+function callingRun(call: { principal: Principal; requestId: string }): string | null {
   if (call.principal.via !== 'delegated') return null;
   return /^run:([^/]+)\//.exec(call.requestId)?.[1] ?? null;
 }
