@@ -29,7 +29,7 @@ export const Capability = z
   .regex(/^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$/, 'must be letters, digits and . _ : -, at most 100');
 
 export const SubmitTask = z.object({
-  pipeline_id: z.string().min(1).max(200).nullish().describe('labels the task; runs nothing else of the pipeline'),
+  pipeline_id: storableText(200).min(1).nullish().describe('labels the task; runs nothing else of the pipeline'),
   stage: z.int().min(0).max(10_000).nullish().describe('counts from 0; a label, like pipeline_id'),
   type: z.enum(TASK_TYPES),
   payload: StorableObject.default({}).describe('what to do, at most 256 KiB as JSON'),

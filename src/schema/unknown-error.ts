@@ -41,8 +41,9 @@ export function isUnreachable(error: unknown): boolean {
   return false;
 }
 
-/** Postgres' data exceptions that only a caller's value can cause: not a uuid, not a time, out of range. */
+/** Postgres' data exceptions that only a caller's value can cause: not a uuid, not a time, out of range, holds NUL. */
+const BAD_VALUE: ReadonlySet<unknown> = new Set(['22P02', '22007', '22008', '22003', '22021', '22P05']);
+
 function isBadValue(error: unknown): boolean {
-  const code = (error as { code?: unknown } | null)?.code;
-  return code === '22P02' || code === '22007' || code === '22008' || code === '22003';
+  return BAD_VALUE.has((error as { code?: unknown } | null)?.code);
 }

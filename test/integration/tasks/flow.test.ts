@@ -38,6 +38,21 @@ test('a task that an agent takes as soon as it asks has no place in the queue; o
   await stand.deps.db.deleteFrom('agents').where('name', '=', 'has-room-for-two').execute();
 });
 
+test('a NUL character, which Postgres cannot hold, is a fault of the caller wherever it stands', async () => {
+  const admin = await stand.caller('admin');
+  for (const path of [
+    '/api/v1/tasks?agent=%00',
+    '/api/v1/tasks?owner=a%00',
+    '/api/v1/tasks?pipeline_id=%00',
+    '/api/v1/audit?resource=%00',
+  ]) {
+    const { status, body } = await admin.call('GET', path);
+    expect([status, body.code], path).toEqual([400, 'invalid_input']);
+  }
+  const { status, body } = await caller.call('POST', '/api/v1/tasks', { type: 'analysis', pipeline_id: 'a\u0000' });
+  expect([status, body.errors[0].path]).toEqual([400, 'pipeline_id']);
+});
+
 test('a task of seed 001 goes to an agent that answers at once', async () => {
   const remote = await push((task) => ({ status: 200, body: { rows: task.payload.rows } }));
   const agent = await stand.agent({ name: 'a1', capabilities: ['data-processing'], endpoints: remote.endpoints });
