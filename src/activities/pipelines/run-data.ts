@@ -4,6 +4,7 @@ import { Failure } from '../../schema/failures.ts';
 import type { Json, JsonObject } from '../../schema/json.ts';
 import type { PipelineDefinition, StageDefinition } from '../../schema/pipelines.ts';
 import type { DatasetRef, StageRequest } from '../../schema/stages/contract.ts';
+import { readsItem } from '../../services/pipelines/expression-job.ts';
 import type { Expressions } from '../../services/pipelines/expression-pool.ts';
 import { invalid, type Scope } from '../../services/pipelines/expressions.ts';
 import { needsOf } from '../../services/pipelines/graph.ts';
@@ -126,11 +127,13 @@ export async function resolved(
   field: 'config' | 'input',
 ): Promise<JsonObject> {
   const value = (stageOf(data, stage)[field] ?? {}) as JsonObject;
-  const items = item < 0 ? null : await itemsOfStage(deps, data, stage);
+  const { names } = data;
+  const needsItem = await named(field, async () => item >= 0 && readsItem(value, names));
+  const items = needsItem ? await itemsOfStage(deps, data, stage) : null;
   const scope = scopeOf(data, items ? { value: items[item] ?? null, index: item } : undefined);
   return named(
     field,
-    async () => (await deps.expressions.give({ op: 'templates', value, names: data.names, scope })) as JsonObject,
+    async () => (await deps.expressions.give({ op: 'templates', value, names, scope })) as JsonObject,
   );
 }
 

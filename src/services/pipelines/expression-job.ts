@@ -35,6 +35,11 @@ export function prepared(job: ExpressionJob): { job: ExpressionJob; plain: boole
   return { job: { ...job, scope: { ...job.scope, stages } }, plain: read.every(({ plain }) => plain) };
 }
 
+/** Whether a template in `value` reads `item` or its place: only then does the list behind it matter. */
+export function readsItem(value: JsonObject, names: readonly string[]): boolean {
+  return templatesOf(value).some(({ text }) => expressionsOf(text, names).some(({ usesItem }) => usesItem));
+}
+
 function expressionsIn(job: ExpressionJob): Expression[] {
   if (job.op === 'value') return [bareExpression(job.text, job.names)];
   return templatesOf(job.value).flatMap(({ text }) => expressionsOf(text, job.names));
