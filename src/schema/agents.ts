@@ -25,7 +25,7 @@ export const AgentEndpointsShape = z.object({
 
 export const AgentResourcesShape = z
   .object({
-    cpu: z.number().min(0.01).max(65_536).optional().describe('processors; weighs its load'),
+    cpu: z.number().min(0.01).max(65_536).optional().describe('processors; weighs its load, as do memory and gpu'),
     memory: z
       .string()
       .regex(/^\d{1,12}(\.\d{1,6})?\s?([KMGTP]i?)?B?$/i, 'must be like 8GB')

@@ -79,6 +79,7 @@ export const AGENTS: Requirement[] = [
     'Tasks of an agent that went offline, or was deleted, move to another',
     t('e2e/agents', 'moves the task of an agent that is killed to another'),
     t('integration/agents/watch', 'tasks of a deleted agent are told too'),
+    t('integration/tasks/moving', 'the tasks of an agent that falls silent move to another'),
   ),
   need(
     'p1.11',
@@ -98,11 +99,14 @@ export const AGENTS: Requirement[] = [
   ),
   need(
     'p1.13',
-    'A quiet agent is asked at its status endpoint, and what it says counts',
+    'A quiet agent is asked at its status endpoint, three times where it does not answer, and what it says counts, its progress too',
     t(
-      'integration/tasks/flow',
-      'an agent that goes quiet is asked how it goes; what it says counts',
-      'an agent that falls silent is asked, and its task moves on when it knows nothing',
+      'integration/tasks/quiet',
+      'one that says nothing once keeps its attempt, and the progress it tells then is shown',
+      'one that says nothing three times, seconds apart, has lost its attempt',
+      'one that has finished meanwhile has its result taken',
+      'one that says that it failed has failed',
+      'one that knows nothing of the attempt has lost it at once',
     ),
     t('integration/time/tasks', 'a silent agent is looked after when its lease runs out, asked once, and then lost'),
   ),
@@ -133,6 +137,7 @@ export const AGENTS: Requirement[] = [
     'p1.16',
     'Exactly one completion is accepted, also across continue-as-new',
     t('integration/tasks/reports', 'of many last words at once, the same and different, exactly one is accepted'),
+    t('integration/tasks/once', 'of four last words at once one is accepted, however often its workflow has continued'),
     t('integration/time/tasks', 'a long one continues as new and still takes one report'),
     t('integration/tasks/flow', 'an agent that answers 202 calls back, and only its first word counts'),
   ),
@@ -147,6 +152,14 @@ export const AGENTS: Requirement[] = [
       'a validator goes first for validation, if it has room',
       'unhealthy, offline, draining and deleted ones get nothing',
       'nobody gets more than max_concurrency',
+      '%j are as much as %d processors',
+      'pulling ones compete while they wait in a claim, for as many tasks as that takes',
+    ),
+    t(
+      'integration/tasks/waiting-agents',
+      'an idle one that waits goes before a loaded one that is called',
+      'of those that wait a validator goes first for validation, if it has room',
+      'of those that wait active ones go before degraded ones, and the least loaded before others',
     ),
   ),
   need(
@@ -231,8 +244,15 @@ export const TASKS: Requirement[] = [
   ),
   need(
     'p2.5',
-    'Retries back off, go to another agent, and are as many as asked for; an agent that went away costs none',
-    t('integration/tasks/flow', 'a failed attempt goes to another agent, after a second', 'costs no retry'),
+    'Retries back off, go to another agent, and are as many as asked for; an agent that went away or says "not now" costs none',
+    t(
+      'integration/tasks/flow',
+      'a failed attempt goes to another agent, after a second',
+      'an agent that cannot be reached costs no retry',
+      'an agent that answers %d costs no retry',
+      'an agent that answers %d has failed, and is called no more often than retry_count allows',
+      'with Retry-After is kept to when there is nobody else',
+    ),
     t(
       'services/tasks/decisions',
       'backs off for a second, doubled each time, at most a minute',
@@ -251,11 +271,16 @@ export const TASKS: Requirement[] = [
   ),
   need(
     'p2.7',
-    'Priority goes first, and within it callers are treated fairly',
+    'Priority goes first, and within it callers are treated fairly; who waits long counts as higher, so that nobody waits for ever',
     t(
       'services/tasks/queue-order',
-      'priority goes first, whoever waited longer',
-      'within a priority the owner with the fewest slots goes first',
+      'rank goes first, whoever waited longer',
+      'within a rank the owner with the fewest slots goes first',
+    ),
+    t(
+      'integration/tasks/order',
+      'who has waited long enough is not kept waiting by a stream of higher priority',
+      'a caller with its own stream of high tasks gets its older ones done too, and nobody is above high',
     ),
     t(
       'integration/tasks/queue',
@@ -277,7 +302,12 @@ export const TASKS: Requirement[] = [
   ),
   need(
     'p2.9',
-    'A waiting task shows its place, also when ten thousand wait',
+    'A waiting task shows its place, by the order in which slots are given, also when ten thousand wait',
+    t(
+      'integration/tasks/order',
+      'the places of two callers are those in which they get their slots',
+      'whatever waits, by whomever, for however long: the place is the place',
+    ),
     t('integration/tasks/queue', 'wait in their places', 'ten thousand waiting tasks do not slow down'),
     t('integration/cli/pipelines', 'one that waits says its place and is cancelled'),
   ),
