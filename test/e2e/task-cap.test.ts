@@ -101,6 +101,7 @@ it('never lets more than the cap run, and all of that, also when a worker dies',
   await allPlacesTaken();
   gate.open();
 
+  await until(async () => done === TASKS, 90);
   await until(async () => (await count("phase <> 'closed'")) === 0, 90);
   expect(most).toBe(CAP);
   expect(await count("status = 'completed'")).toBe(TASKS);
