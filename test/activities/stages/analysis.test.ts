@@ -128,6 +128,70 @@ describe('analysis', () => {
     ]);
   });
 
+  test('values more than so many deviations from the mean are outliers, on either side, with their rows', async () => {
+    // 98 values of 9 and 11 in turn, and one far off on each side: mean 10, deviation (n - 1) of about 5.16.
+    const values = [...Array.from({ length: 98 }, (_, i) => (i % 2 ? 11 : 9)), 46, -26];
+    const far = [{ name: 'far', dataset: await kit.dataset(values.map((v) => ({ v }))) }];
+    const of = async (outliers: JsonObject) => {
+      const done = await kit.run('analysis', { profile: false, outliers }, { inputs: far });
+      return JSON.parse(await kit.text(done.artifacts[0]?.key ?? '')).outliers[0];
+    };
+    const deviation = Math.sqrt((98 + 2 * 36 ** 2) / 99);
+    expect(await of({ method: 'zscore' })).toEqual({
+      column: 'v',
+      method: 'zscore',
+      low: expect.closeTo(10 - 3 * deviation, 9),
+      high: expect.closeTo(10 + 3 * deviation, 9),
+      below: 1,
+      above: 1,
+      examples: [
+        { row: 99, value: 46 },
+        { row: 100, value: -26 },
+      ],
+    });
+    // Within seven deviations is all of it; beyond a tenth of one, nothing is.
+    expect(await of({ method: 'zscore', factor: 7 })).toMatchObject({ below: 0, above: 0, examples: [] });
+    expect(await of({ method: 'zscore', factor: 0.1, examples: 1 })).toMatchObject({
+      below: 50,
+      above: 50,
+      examples: [{ row: 1, value: 9 }],
+    });
+  });
+
+  test.each([
+    [
+      'hour',
+      ['2025-12-31 23:00:00', 1],
+      ['2026-01-01 00:00:00', 2],
+      ['2026-02-15 12:00:00', 1],
+      ['2026-04-01 00:00:00', 1],
+    ],
+    ['day', ['2025-12-31', 1], ['2026-01-01', 2], ['2026-02-15', 1], ['2026-04-01', 1]],
+    // Weeks begin on Monday.
+    ['week', ['2025-12-29', 3], ['2026-02-09', 1], ['2026-03-30', 1]],
+    ['month', ['2025-12-01', 1], ['2026-01-01', 2], ['2026-02-01', 1], ['2026-04-01', 1]],
+    ['quarter', ['2025-10-01', 1], ['2026-01-01', 3], ['2026-04-01', 1]],
+    ['year', ['2025-01-01', 1], ['2026-01-01', 4]],
+  ] as const)('a time series by %s counts each time once, in the bucket where it lies', async (bucket, ...expected) => {
+    const times = [
+      '2026-01-01 00:00:00',
+      '2025-12-31 23:59:59',
+      '2026-02-15 12:30:00',
+      '2026-01-01 00:59:59',
+      '2026-04-01 00:00:00',
+    ];
+    const rows = [...times.map((at, n) => ({ at, n })), { at: 'no time', n: 99 }];
+    const series = [{ name: 'series', dataset: await kit.dataset(rows) }];
+    const measures = { sum: { function: 'sum', column: 'n' } };
+    const config = { profile: false, time_series: [{ column: 'at', bucket, measures }] };
+    const done = await kit.run('analysis', config, { inputs: series });
+    const [found] = JSON.parse(await kit.text(done.artifacts[0]?.key ?? '')).time_series;
+    expect(found).toMatchObject({ column: 'at', bucket, cut: false });
+    const points: { from: string; count: number; sum: number | string }[] = found.points;
+    expect(points.map(({ from, count }) => [from.slice(0, bucket === 'hour' ? 19 : 10), count])).toEqual(expected);
+    expect(points.reduce((sum, point) => sum + Number(point.sum), 0)).toBe(10);
+  });
+
   test('a column that is not there, or no number, is named', async () => {
     await expect(analyse({ quantiles: { columns: ['g'] } })).rejects.toMatchObject({
       code: 'invalid_input',

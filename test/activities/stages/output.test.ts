@@ -8,7 +8,7 @@ import { type StageKit, stageKit } from './kit.ts';
 let kit: StageKit;
 let inputs: StageRequest['inputs'];
 beforeAll(async () => {
-  kit = await stageKit();
+  kit = await stageKit({ STAGE_THREADS: '2' });
   const rows = Array.from({ length: 2500 }, (_, i) => ({
     id: i,
     g: `<g${i % 3}>`,
@@ -40,7 +40,11 @@ describe('processing', () => {
       { low: '1000', n: '1000' },
       { low: '2000', n: '500' },
     ]);
-    expect(four.summary).toMatchObject({ batches: 3, parallel_workers: 2 });
+    // STAGE_THREADS is two: that it was cut is told.
+    expect(four.summary).toMatchObject({ batches: 3, parallel_workers: 2, parallel_workers_asked: 4 });
+    const two = await process({ sql, parallel_workers: 2 });
+    expect(two.summary).toMatchObject({ parallel_workers: 2 });
+    expect(two.summary).not.toHaveProperty('parallel_workers_asked');
     const one = await process({ sql, parallel_workers: 1 }, { batch_size: 1000 });
     expect(await kit.rows(one.dataset)).toEqual(await kit.rows(four.dataset));
   });
@@ -148,6 +152,54 @@ describe('output', () => {
       code: 'invalid_input',
     });
     await expect(output({ format: 'csv', key: '../../uploads/x' })).rejects.toMatchObject({ code: 'invalid_input' });
+  });
+
+  test('charts draw what the data says: bars, the line of a mean over time, and each point', async () => {
+    const rows = [
+      { g: 'a', d: '2026-01-01', x: 0, y: 10 },
+      { g: 'a', d: '2026-01-02', x: 5, y: 20 },
+      { g: 'b', d: '2026-01-02', x: 10, y: 40 },
+      { g: 'b', d: '2026-01-03', x: 2, y: 0 },
+    ];
+    const few = [{ name: 'few', dataset: await kit.dataset(rows) }];
+    const charts = [
+      { type: 'bar', x: 'g', y: { function: 'sum', column: 'y' } },
+      { type: 'line', x: 'd', y: { function: 'avg', column: 'y' } },
+      { type: 'scatter', x: 'x', y: 'y' },
+    ];
+    const done = await kit.run('output', { report: { title: 'few', charts } }, { inputs: few });
+    const html = await kit.text(done.artifacts[0]?.key ?? '');
+    const [bars = '', line = '', scatter = ''] = html.match(/<svg.*?<\/svg>/gs) ?? [];
+    const attributes = (svg: string, shape: string, names: string[]): number[][] =>
+      [...svg.matchAll(new RegExp(`<${shape} class="(?:bar|dot)"[^>]*>`, 'g'))].map(([tag]) =>
+        names.map((one) => Number(new RegExp(` ${one}="([^"]*)"`).exec(tag)?.[1])),
+      );
+    const titles = (svg: string) => [...svg.matchAll(/<title>([^<]*)<\/title>/g)].map(([, text]) => text);
+    // The picture is 720 by 300, of which 634 by 224 from (70, 16) are drawn on.
+    expect(titles(bars)).toEqual(['b: 40', 'a: 30']);
+    expect(attributes(bars, 'rect', ['y', 'height'])).toEqual([
+      [16, 224],
+      [72, 168],
+    ]);
+    // On the second day the mean of 20 and 40.
+    expect(titles(line)).toEqual([
+      expect.stringMatching(/^2026-01-01.*: 10$/),
+      expect.stringMatching(/^2026-01-02.*: 30$/),
+      expect.stringMatching(/^2026-01-03.*: 0$/),
+    ]);
+    const points = [
+      [70, 165.33],
+      [387, 16],
+      [704, 240],
+    ];
+    expect(attributes(line, 'circle', ['cx', 'cy'])).toEqual(points);
+    expect(/<path class="line" d="([^"]*)"/.exec(line)?.[1]).toBe('M70 165.33L387 16L704 240');
+    expect(attributes(scatter, 'circle', ['cx', 'cy']).toSorted(([a = 0], [b = 0]) => a - b)).toEqual([
+      [70, 184],
+      [196.8, 240],
+      [387, 128],
+      [704, 16],
+    ]);
   });
 
   test('a report stands alone, draws, and escapes what the data says', async () => {

@@ -21,6 +21,8 @@ export async function processSql(job: Job<unknown>, sql: string, plan: BatchPlan
         batches: plan.batches,
         batch_size: plan.size,
         parallel_workers: workers,
+        // Told where it was cut, by STAGE_THREADS or for want of batches.
+        ...(workers < plan.workers ? { parallel_workers_asked: plan.workers } : {}),
       },
     });
     // What works row by row gives the same over all rows at once as batch by batch, many times faster.
