@@ -225,6 +225,8 @@ export const DATA: Requirement[] = [
       'activities/stages/analysis',
       'without a configuration profiles every column',
       'quantiles, correlations, outliers, groups and time series',
+      'values more than so many deviations from the mean are outliers, on either side, with their rows',
+      'a time series by %s counts each time once, in the bucket where it lies',
     ),
   ),
   need(
@@ -254,6 +256,7 @@ export const DATA: Requirement[] = [
       'activities/stages/output',
       'files of every format, with columns and an order, and under a name of their own',
       'a report stands alone, draws, and escapes what the data says',
+      'charts draw what the data says: bars, the line of a mean over time, and each point',
     ),
     t(
       'integration/stages/stores',
@@ -277,7 +280,7 @@ export const DATA: Requirement[] = [
   need(
     'p4.9',
     'SQL without measure meets its limits of memory, time and temporary space',
-    t('activities/stages/escapes', 'SQL without measure', 'a cancelled stage ends at once'),
+    t('activities/stages/escapes', '%s ends by the limit of its %s', 'a cancelled stage ends at once'),
   ),
   need(
     'p4.10',

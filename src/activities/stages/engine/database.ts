@@ -34,12 +34,13 @@ export async function openJob(job: EngineJob): Promise<JobDatabase> {
     threads: String(job.threads),
     memory_limit: `${job.memoryMb}MiB`,
     temp_directory: join(job.folder, 'spill'),
-    max_temp_directory_size: `${job.tempMb}MiB`,
   });
   const connection = await instance.connect();
   const statement = (sql: string) => wrap(job, () => connection.run(sql));
   const text = (path: string) => `'${path.replaceAll("'", "''")}'`;
   for (const setting of [
+    // Given when the database is made it is shown, but does not bind.
+    `max_temp_directory_size='${job.tempMb}MiB'`,
     'allow_persistent_secrets=false',
     'autoinstall_known_extensions=false',
     'autoload_known_extensions=false',
