@@ -89,6 +89,7 @@ export async function runTaskScenarios(system: System, client: Client): Promise<
     await keep('builtin', builtin.task_id);
 
     recorded.push(await continued());
+    await keep('carried', await carried());
   } finally {
     server.closeAllConnections();
     server.close();
@@ -100,6 +101,28 @@ export async function runTaskScenarios(system: System, client: Client): Promise<
     const task = { type: 'processing', executor: 'agent', capabilities: ['nobody-has-it'] };
     const { task_id } = await must(202, system, 'POST', '/api/v1/tasks', task);
     const { owner } = await must(200, system, 'GET', `/api/v1/tasks/${task_id}/detail`);
+    const runId = await runAnew(task_id, owner);
+    await poll(async () => (await client.workflow.getHandle(task_id).describe()).runId !== runId);
+    await must(202, system, 'POST', `/api/v1/tasks/${task_id}/cancel`);
+    return { name: 'runTask-continued', workflowId: task_id, runId };
+  }
+
+  /** A task whose second attempt is made, and reported on, in a run that was begun with what an earlier one knew. */
+  async function carried(): Promise<string> {
+    const id = await begin(accepts, accepts);
+    await poll(() => isRunning(id));
+    const { owner } = await must(200, system, 'GET', `/api/v1/tasks/${id}/detail`);
+    const runId = await runAnew(id, owner);
+    const not = { attempt: 1, error: { code: 'NOT_YET', message: 'not this time' } };
+    await must(200, system, 'POST', `/api/v1/tasks/${id}/fail`, not, asAgent);
+    await poll(async () => (await client.workflow.getHandle(id).describe()).runId !== runId);
+    await poll(() => isRunning(id));
+    await complete(id, 2);
+    return id;
+  }
+
+  /** Begins the task's workflow in place of the one there is, such that it soon continues as new. */
+  async function runAnew(task_id: string, owner: string): Promise<string> {
     const args: [RunTaskInput] = [
       { task_id, owner, attempt: 1, timeout_seconds: 3600, assigned: true, in_place: true, history_limit: 5 },
     ];
@@ -110,10 +133,7 @@ export async function runTaskScenarios(system: System, client: Client): Promise<
       workflowIdReusePolicy: 'ALLOW_DUPLICATE',
       workflowIdConflictPolicy: 'TERMINATE_EXISTING',
     });
-    const runId = handle.firstExecutionRunId;
-    await poll(async () => (await client.workflow.getHandle(task_id).describe()).runId !== runId);
-    await must(202, system, 'POST', `/api/v1/tasks/${task_id}/cancel`);
-    return { name: 'runTask-continued', workflowId: task_id, runId };
+    return handle.firstExecutionRunId;
   }
 }
 
