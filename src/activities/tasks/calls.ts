@@ -26,7 +26,7 @@ export interface Calls {
   queue: string;
   /** Joins the call of this attempt that is under way, or begins it. */
   take(of: Attempt, timeoutMs: number, begin: (signal: AbortSignal) => Promise<Answer>): Call;
-  /** The attempt is over: its call is broken off, if there is one. */
+  /** The attempt is over: its call is broken off, if there is one, and a step that comes for it too late makes no other. */
   end(of: Attempt): void;
 }
 
@@ -41,6 +41,8 @@ interface UnderWay {
 
 export function createCalls(queue: string, unclaimedMs = UNCLAIMED_MS): Calls {
   const calls = new Map<string, UnderWay>();
+  /** Attempts that ended while they were called, for as long as a step of theirs may still be on its way. */
+  const ended = new Set<string>();
   const keyOf = ({ task_id, attempt }: Attempt) => `${task_id}/${attempt}`;
 
   function forget(key: string, call: UnderWay): void {
@@ -61,7 +63,8 @@ export function createCalls(queue: string, unclaimedMs = UNCLAIMED_MS): Calls {
       if (!call) {
         const stop = new AbortController();
         const until = performance.now() + timeoutMs;
-        call = { answer: begin(stop.signal), until, stop, unclaimed: undefined };
+        const answer = ended.has(key) ? Promise.reject(new Error('The attempt is over')) : begin(stop.signal);
+        call = { answer, until, stop, unclaimed: undefined };
         // Whoever holds the call hears of it; one that is left alone must not end the process.
         call.answer.catch(() => {});
         calls.set(key, call);
@@ -80,8 +83,12 @@ export function createCalls(queue: string, unclaimedMs = UNCLAIMED_MS): Calls {
       };
     },
     end(of) {
-      const call = calls.get(keyOf(of));
-      if (call) breakOff(keyOf(of), call);
+      const key = keyOf(of);
+      const call = calls.get(key);
+      if (!call) return;
+      breakOff(key, call);
+      ended.add(key);
+      setTimeout(() => ended.delete(key), unclaimedMs).unref();
     },
   };
 }

@@ -54,7 +54,7 @@ test('what nobody comes for is broken off; who comes in time keeps it', async ()
   }
 });
 
-test('the end of its attempt breaks a call off; it is forgotten, and its failure ends nobody', async () => {
+test('the end of its attempt breaks a call off, its failure ends nobody, and who comes too late calls nobody', async () => {
   const calls = createCalls('mine');
   const call = calls.take(
     attempt(1),
@@ -68,6 +68,8 @@ test('the end of its attempt breaks a call off; it is forgotten, and its failure
   calls.end(attempt(1));
   await expect(call.answer).rejects.toThrow();
   const begin = vi.fn(async () => ({}));
-  calls.take(attempt(1), 1_000, begin);
+  await expect(calls.take(attempt(1), 1_000, begin).answer).rejects.toThrow('over');
+  expect(begin).not.toHaveBeenCalled();
+  calls.take(attempt(2), 1_000, begin);
   expect(begin).toHaveBeenCalledTimes(1);
 });
