@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { EVENTS_PATH } from '../../src/api/events-stream.ts';
 import { SCHEMATHESIS } from '../../src/local/components/catalogue.ts';
 import { hasServer, requirePath } from '../support/servers/available.ts';
 import { removeDataDir, type System, startSystem, upload } from '../support/system.ts';
@@ -55,37 +56,81 @@ describe.skipIf(!(await hasServer('schemathesis')))('requests made from the Open
     };
   }
 
-  it('meet no 5xx and nothing undocumented', async () => {
-    const document = join(system.dataDir, 'openapi.json');
-    const { body } = await system.call('GET', '/openapi.json');
+  let document: string;
+  let settings: string;
+  let body: { paths: Record<string, object> };
+  beforeAll(async () => {
+    document = join(system.dataDir, 'openapi.json');
+    ({ body } = await system.call('GET', '/openapi.json'));
     writeFileSync(document, JSON.stringify(body));
-    const settings = join(system.dataDir, 'schemathesis.toml');
+    settings = join(system.dataDir, 'schemathesis.toml');
     writeFileSync(settings, settingsFor(await things()));
-    const { code, output } = await fuzz(system.dataDir, [
-      ...['--config-file', settings],
-      ...['run', document, '--url', system.url, '-H', `Authorization: Bearer ${system.key}`],
-      ...['--checks', CHECKS.join(','), '--phases', 'examples,coverage,fuzzing'],
-      ...[
-        '--max-examples',
-        '2',
-        '--max-time',
-        '300',
-        '--workers',
-        '4',
-        '--seed',
-        SEED,
-        '--request-timeout',
-        '60',
-        '--no-color',
-      ],
-    ]);
-    expect(code, output.slice(-12_000)).toBe(0);
+  });
+
+  it('meet no 5xx and nothing undocumented', async () => {
+    const { code, output } = await fuzz(
+      system.dataDir,
+      args(system, { document, settings, key: system.key, seconds: 240, workers: 4 }),
+    );
+    expect(code === 0 || brokeOff(output), output.slice(-12_000)).toBe(true);
     const tested = Number(/Tested: (\d+)/.exec(output)?.[1]);
-    const operations = Object.values(body.paths as Record<string, object>).flatMap(Object.keys).length;
+    const operations = Object.values(body.paths).flatMap(Object.keys).length;
     expect(tested).toBe(operations);
     expect(Number(/(\d+) generated/.exec(output)?.[1])).toBeGreaterThan(operations * 20);
-  }, 420_000);
+  }, 360_000);
+
+  // Things of the admin are not there for it, and much is not allowed: a shorter look, in the time that the other leaves.
+  it.each(['developer', 'viewer'])(
+    'meet no more as a %s, who may do less and sees none of it',
+    async (role) => {
+      const made = await system.call('POST', '/api/v1/keys', { name: `the fuzzer as a ${role}`, role });
+      expect(made.status).toBe(201);
+      const { code, output } = await fuzz(
+        system.dataDir,
+        // One worker: with several Python now and then breaks off with "AST constructor recursion depth mismatch".
+        // And no stream: one that is let in goes on for longer than there is time.
+        [
+          ...args(system, { document, settings, key: made.body.key, seconds: 30, workers: 1 }),
+          '--exclude-path',
+          EVENTS_PATH,
+        ],
+      );
+      expect(code, output.slice(-12_000)).toBe(0);
+      expect(Number(/(\d+) generated/.exec(output)?.[1])).toBeGreaterThan(100);
+    },
+    120_000,
+  );
 });
+
+function args(
+  { url }: System,
+  run: { document: string; settings: string; key: string; seconds: number; workers: number },
+): string[] {
+  const { document, settings, key, seconds, workers } = run;
+  return [
+    ...['--config-file', settings],
+    ...['run', document, '--url', url, '-H', `Authorization: Bearer ${key}`],
+    ...['--checks', CHECKS.join(','), '--phases', 'examples,coverage,fuzzing'],
+    ...['--max-examples', '2', '--max-time', String(seconds), '--workers', String(workers), '--seed', SEED],
+    ...['--request-timeout', '60', '--no-color'],
+  ];
+}
+
+/**
+ * Whether all that went wrong is that Python broke off in one of the fuzzer's threads, as it does now and then on a busy
+ * machine: every request that was made passed every check, and no other error is told.
+ */
+function brokeOff(output: string): boolean {
+  const [, generated, passed] = /(\d+) generated, (\d+) passed/.exec(output) ?? [];
+  const errors = /\nErrors:\n((?: .*\n)+)/.exec(output)?.[1]?.trim().split('\n') ?? [];
+  return (
+    generated !== undefined &&
+    generated === passed &&
+    errors.length === 1 &&
+    Number(/Runtime Error: (\d+)$/.exec(errors[0] ?? '')?.[1]) ===
+      output.match(/SystemError: AST constructor recursion depth mismatch/g)?.length
+  );
+}
 
 function settingsFor(things: Record<string, string>): string {
   const names = Object.keys(things);
