@@ -145,16 +145,17 @@ export async function assign(
 }
 
 /**
- * Assigned tasks whose workflow has not begun with them for `seconds`: it may not have been told. Each is named once in
- * that time, by whoever asks first: an engine that is merely slow must not get all of them again and again.
+ * Tasks whose workflow has not begun with them for `seconds`, or has not looked after a lease that ran out: it may not
+ * have been told that they were assigned, or fetched. Each is named once in that time, by whoever asks first: an engine that is merely slow must not get all of them again and again.
  */
 export async function staleAssignments(db: Db, seconds: number): Promise<Assigned[]> {
   const { rows } = await sql<Assigned>`
     UPDATE tasks SET updated_at = now() WHERE task_id IN (
       SELECT task_id FROM tasks
-      WHERE slot AND phase = 'assigned' AND updated_at < now() - make_interval(secs => ${seconds})
+      WHERE slot AND (phase = 'assigned' OR (phase = 'running' AND lease_until < now()))
+        AND updated_at < now() - make_interval(secs => ${seconds})
       LIMIT 200 FOR UPDATE SKIP LOCKED)
-    RETURNING task_id, workflow_id, attempt
+    RETURNING task_id, workflow_id, attempt, phase = 'running' AS working
   `.execute(db);
   return rows;
 }

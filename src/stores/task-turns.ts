@@ -64,10 +64,13 @@ export async function markRunning(
   agentId: string | null,
 ): Promise<void> {
   await sql`${prepared}
-    WITH task AS (
+    WITH held AS (
+      -- First, as whoever ends the attempt does: two who lock in different orders could wait for one another.
+      SELECT attempt FROM task_attempts WHERE task_id = ${task.task_id} AND attempt = ${task.attempt} FOR UPDATE
+    ), task AS (
       UPDATE tasks SET phase = 'running', status = 'running', started_at = coalesce(started_at, now()),
         updated_at = now()
-      WHERE task_id = ${task.task_id} AND attempt = ${task.attempt} AND phase = 'assigned'
+      WHERE task_id = ${task.task_id} AND attempt = (SELECT attempt FROM held) AND phase = 'assigned'
       RETURNING task_id
     ), attempt AS (
       UPDATE task_attempts SET started_at = now()

@@ -13,7 +13,10 @@ export function newOwnQueue(): string {
   return `${QUEUES.agents}-${randomUUID()}`;
 }
 
-export function activityQueues(config: Pick<Config, 'STAGE_CONCURRENCY'>, ownQueue: string): ActivityQueue[] {
+export function activityQueues(
+  config: Pick<Config, 'STAGE_CONCURRENCY' | 'MAX_CONCURRENT_TASKS'>,
+  ownQueue: string,
+): ActivityQueue[] {
   return [
     { taskQueue: QUEUES.files, maxConcurrentActivityTaskExecutions: 20 },
     // Each takes a thread and a heap of its own; one source never waits for another.
@@ -22,7 +25,8 @@ export function activityQueues(config: Pick<Config, 'STAGE_CONCURRENCY'>, ownQue
     { taskQueue: QUEUES.stages, maxConcurrentActivityTaskExecutions: config.STAGE_CONCURRENCY },
     // Each waits for an agent that answers when it is done: as many as may run at once, in one process.
     { taskQueue: QUEUES.agents, maxConcurrentActivityTaskExecutions: 200 },
-    { taskQueue: ownQueue, maxConcurrentActivityTaskExecutions: 200 },
+    // The calls are under way already: one that found no place here would be made a second time.
+    { taskQueue: ownQueue, maxConcurrentActivityTaskExecutions: Math.max(200, config.MAX_CONCURRENT_TASKS) },
     { taskQueue: QUEUES.pipelines, maxConcurrentActivityTaskExecutions: 50 },
     // Somebody else's servers, mostly waited for.
     { taskQueue: QUEUES.notifications, maxConcurrentActivityTaskExecutions: 50 },

@@ -31,7 +31,8 @@ export function answerSteps(queue: string, timeoutSeconds: number) {
     ...callOptions(timeoutSeconds),
     taskQueue: queue,
     scheduleToStartTimeout: HEARTBEAT,
-    retry: { maximumAttempts: 1 },
+    // A second time where the answer came and could not be written down: it is still there.
+    retry: { ...RETRY, maximumAttempts: 2 },
   });
 }
 

@@ -80,37 +80,61 @@ async function call(
   if (agent === null) return lost(deps, step, `Agent ${turn.agent_id} is not registered any more`);
   if (turn.left_ms <= 0)
     return { kind: 'over', next: await settleAttempt(deps, step, { ending: { kind: 'timeout' } }) };
+  // Of a step that is not wanted any more the listener below would never hear.
+  signal.throwIfAborted();
   const timeoutMs = Math.ceil(turn.left_ms);
   const running = markSoon(deps, turn);
   const underWay = calls.take(step, timeoutMs, (stop) =>
     (turn.mode === 'mcp' ? callMcp : push)(deps, turn, agent, { timeoutMs, signal: stop }),
   );
-  signal.addEventListener('abort', underWay.breakOff, { once: true });
-  let result: Answer | 'later';
+  const stop = () => underWay.breakOff(signal.reason);
+  signal.addEventListener('abort', stop, { once: true });
   try {
-    result = await (waits ? underWay.answer : Promise.race([underWay.answer, later(AT_ONCE_MS)]));
+    const answer = waits ? underWay.answer : Promise.race([underWay.answer, later(AT_ONCE_MS)]);
+    const said = await answer.catch((error: unknown) => {
+      if (signal.aborted || !(error instanceof Failure)) {
+        underWay.forget();
+        throw error;
+      }
+      return error;
+    });
+    const after = await settle(deps, { ...step, calls, running, timeoutMs, until: underWay.until }, said);
+    if (after.kind === 'calling') underWay.leave();
+    else underWay.forget();
+    return after;
   } catch (error) {
-    underWay.forget();
-    await running.settled();
-    if (signal.aborted || !(error instanceof Failure)) throw error;
-    return failed(deps, step, error, performance.now() >= underWay.until - CLOSE_MS);
-  } finally {
-    signal.removeEventListener('abort', underWay.breakOff);
-  }
-  if (result === 'later') {
+    // What the agent said is kept for the step that is tried again: it must not be called twice for our sake.
     underWay.leave();
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', stop);
+    await running.settled().catch(() => {});
+  }
+}
+
+interface Underway extends TaskStep {
+  calls: Calls;
+  running: Marking;
+  timeoutMs: number;
+  until: number;
+}
+
+/** Writes down what came of a call. */
+async function settle(deps: Deps, of: Underway, said: Answer | 'later' | Failure): Promise<TaskTurn> {
+  const { calls, running, timeoutMs, until, ...step } = of;
+  if (said === 'later') {
     await running.now();
     return { kind: 'calling', queue: calls.queue };
   }
-  underWay.forget();
-  if (result === null) {
+  if (said === null) {
     await running.now();
     const seconds = leaseSeconds(deps.config);
     await renewLease(deps.db, step, seconds);
     return { kind: 'working', look_in_ms: Math.min(seconds * 1000, timeoutMs) };
   }
   await running.settled();
-  return completed(deps, step, result);
+  if (said instanceof Failure) return failed(deps, step, said, performance.now() >= until - CLOSE_MS);
+  return completed(deps, step, said);
 }
 
 function later(ms: number): Promise<'later'> {
@@ -121,7 +145,12 @@ function later(ms: number): Promise<'later'> {
  * The agent need not wait until it is written down that it was called; and of one that answers at once it is written
  * together with its end.
  */
-function markSoon(deps: Deps, turn: Turn): { now(): Promise<void>; settled(): Promise<void> } {
+interface Marking {
+  now(): Promise<void>;
+  settled(): Promise<void>;
+}
+
+function markSoon(deps: Deps, turn: Turn): Marking {
   let marking: Promise<void> | undefined;
   const mark = () => {
     marking ??= markRunning(deps.db, turn, turn.agent_id);

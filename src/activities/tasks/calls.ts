@@ -1,4 +1,5 @@
 /** Calls to agents that are under way in this process: one step begins a call, and another may wait for its answer. */
+import { CancelledFailure } from '@temporalio/activity';
 import type { JsonObject } from '../../schema/json.ts';
 import type { TaskStep } from '../../schema/task-flow.ts';
 
@@ -18,7 +19,7 @@ export interface Call {
   /** Another step of the same attempt comes for the answer soon. */
   leave(): void;
   /** Nobody wants the answer any more. */
-  breakOff(): void;
+  breakOff(reason: unknown): void;
 }
 
 export interface Calls {
@@ -50,9 +51,9 @@ export function createCalls(queue: string, unclaimedMs = UNCLAIMED_MS): Calls {
     if (calls.get(key) === call) calls.delete(key);
   }
 
-  function breakOff(key: string, call: UnderWay): void {
+  function breakOff(key: string, call: UnderWay, reason: unknown): void {
     forget(key, call);
-    call.stop.abort();
+    call.stop.abort(reason);
   }
 
   return {
@@ -76,19 +77,23 @@ export function createCalls(queue: string, unclaimedMs = UNCLAIMED_MS): Calls {
         until: mine.until,
         forget: () => forget(key, mine),
         leave() {
-          mine.unclaimed = setTimeout(breakOff, unclaimedMs, key, mine);
+          clearTimeout(mine.unclaimed);
+          mine.unclaimed = setTimeout(() => breakOff(key, mine, notWanted()), unclaimedMs);
           mine.unclaimed.unref();
         },
-        breakOff: () => breakOff(key, mine),
+        breakOff: (reason) => breakOff(key, mine, reason),
       };
     },
     end(of) {
       const key = keyOf(of);
       const call = calls.get(key);
       if (!call) return;
-      breakOff(key, call);
+      breakOff(key, call, notWanted());
       ended.add(key);
       setTimeout(() => ended.delete(key), unclaimedMs).unref();
     },
   };
 }
+
+/** What a call ends with that nobody waits for: no failure of anybody. */
+const notWanted = () => new CancelledFailure('The call is not wanted any more');
