@@ -105,7 +105,9 @@ const ENVIRONMENT = z.object({
     'longest timeout of a task in seconds, and the one of tasks without',
   ),
   AGENT_HEARTBEAT_SECONDS: integer(15, 1, 600).describe('how often agents are asked to heartbeat; offline after four'),
-  AGENT_RETENTION_DAYS: integer(7, 1, 3650).describe('days after which an agent that stays offline is removed'),
+  AGENT_RETENTION_DAYS: integer(7, 0, 3650).describe(
+    'days after which an agent that stays offline is removed; 0 keeps it',
+  ),
   TASKS_PER_DAY: integer(100_000, 0, 1_000_000_000).describe('tasks that one caller may submit in a day (0: no limit)'),
   RATE_LIMIT_READ: integer(6000, 0, 10_000_000).describe(
     'requests a minute that one caller may read with (0: no limit)',

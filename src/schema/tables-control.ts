@@ -56,6 +56,8 @@ export interface ControlTables {
     /** While a claim of it waits, and for so many tasks. */
     waiting_until: Date | null;
     waiting_for: Generated<number>;
+    /** When it was seen to be gone; null while its status is not offline. */
+    offline_since: Date | null;
     registered_at: Created;
     updated_at: Created;
     deleted_at: Date | null;

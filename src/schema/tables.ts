@@ -175,7 +175,7 @@ export interface Tables extends ControlTables {
     created_at: Created;
     updated_at: Created;
   };
-  live_processes: { process_id: string; until: Date; held: number };
+  live_processes: { process_id: string; until: Date; held: number; nameless: Generated<number> };
   live_holdings: { process_id: string; caller: string; held: number };
   /** `expire`: milliseconds since the epoch. */
   rate_limits: { key: string; points: Generated<number>; expire: string | null };

@@ -212,6 +212,8 @@ export const AGENTS: Requirement[] = [
       'one that is offline for longer is gone',
       'one that is offline for less, that answers, or that only drains stays',
       'the watch removes them, once it has left the living the time to come back',
+      'after an outage of ours that was longer, an agent that is seen to be offline keeps its whole time',
+      '0 days keeps every agent',
     ),
   ),
 ];

@@ -12,6 +12,8 @@ import { up as agentSharing } from './0009_agent_sharing.ts';
 import { up as liveConnections } from './0010_live_connections.ts';
 import { up as pipelineTries } from './0011_pipeline_tries.ts';
 import { up as waitingAgents } from './0012_waiting_agents.ts';
+import { up as offlineSince } from './0013_offline_since.ts';
+import { up as namelessPlaces } from './0014_nameless_places.ts';
 
 export const MIGRATIONS: { name: string; up(db: Kysely<never>): Promise<void> }[] = [
   { name: '0001_ingestion', up: ingestion },
@@ -26,4 +28,6 @@ export const MIGRATIONS: { name: string; up(db: Kysely<never>): Promise<void> }[
   { name: '0010_live_connections', up: liveConnections },
   { name: '0011_pipeline_tries', up: pipelineTries },
   { name: '0012_waiting_agents', up: waitingAgents },
+  { name: '0013_offline_since', up: offlineSince },
+  { name: '0014_nameless_places', up: namelessPlaces },
 ];

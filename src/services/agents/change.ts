@@ -34,7 +34,8 @@ export async function changeAgent(
   const telling = status !== row.status || isLoadNews(next, at.getTime());
   const told = telling ? { told_load: next.current_load, told_at: at } : {};
   const stored = health === undefined ? {} : { health: JSON.stringify(health) };
-  const after = await updateAgent(trx, row.agent_id, { ...columns, ...stored, ...told, status });
+  const offline_since = status !== 'offline' ? null : row.status === 'offline' ? row.offline_since : at;
+  const after = await updateAgent(trx, row.agent_id, { ...columns, ...stored, ...told, status, offline_since });
   if (telling) await appendEvents(trx, [agentEvent(after, at)]);
   return after;
 }

@@ -8,10 +8,17 @@ import { changeAgent } from './change.ts';
 
 const AT_ONCE = 50;
 
-/** As deleting each would; AGENT_RETENTION_DAYS after its last sign of life. Resolves with how many. */
+/**
+ * As deleting each would, AGENT_RETENTION_DAYS after it was seen to be offline; 0: never. By its last sign of life an
+ * outage of ours would count as its own. Resolves with how many.
+ */
 export async function removeLongOffline(deps: Pick<Deps, 'db' | 'config'>): Promise<number> {
+  const days = deps.config.AGENT_RETENTION_DAYS;
+  if (days === 0) return 0;
+  // A sign of life that came since then, and has not changed the status yet, counts too.
   const long = sql<boolean>`status = 'offline'
-    AND greatest(last_heartbeat, answered_at) < now() - make_interval(days => ${deps.config.AGENT_RETENTION_DAYS})`;
+    AND greatest(offline_since, last_heartbeat, answered_at) < now() - make_interval(days => ${days})
+    AND offline_since IS NOT NULL`;
   const found = await deps.db
     .selectFrom('agents')
     .select('agent_id')
