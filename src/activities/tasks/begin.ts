@@ -1,24 +1,12 @@
-/** The beginning of an attempt: its turn in the queue, and the call to the agent that was chosen. */
+/** The beginning of an attempt: its turn in the queue, and on to the agent that was chosen. */
 import type { Deps } from '../../deps.ts';
-import { Failure } from '../../schema/failures.ts';
-import { isStorable, type JsonObject } from '../../schema/json.ts';
-import { PRIORITIES } from '../../schema/names.ts';
 import type { TaskStep, TaskTurn } from '../../schema/task-flow.ts';
-import { MAX_TASK_JSON } from '../../schema/tasks.ts';
-import { type CalledAgent, callAgent, callMcpAgent } from '../../services/agents/calls.ts';
-import { leaseSeconds } from '../../services/tasks/lease.ts';
 import { settleAttempt, tellAssigned } from '../../services/tasks/settle.ts';
-import { uuidV5 } from '../../stores/ids.ts';
 import { admit } from '../../stores/task-queue.ts';
-import { markRunning, readTurn, renewLease, reportProgress, requeue, type Turn } from '../../stores/task-turns.ts';
-import type { Answer, Calls } from './calls.ts';
-
-/** A call that ends so close to the end of its time has run out of it: timers may be early by a little. */
-const CLOSE_MS = 20;
-/** What is answered within this time is written down in one go, begun and ended. */
-const MARK_AFTER_MS = 50;
-/** A step that does not wait holds a place of the workflow worker: what takes longer goes on elsewhere. */
-const AT_ONCE_MS = 150;
+import { readTurn, requeue } from '../../stores/task-turns.ts';
+import { callForAttempt } from './call.ts';
+import type { Calls } from './calls.ts';
+import { over, workingOn } from './ends.ts';
 
 /**
  * Takes the attempt as far as it goes by itself: into the queue, out of it when there is a slot and an agent, and to
@@ -44,7 +32,7 @@ export async function beginAttempt(
   if (turn.mode === 'builtin') return { kind: 'builtin' };
   if (turn.reported) return { kind: 'over', next: await settleAttempt(deps, step, { ending: { kind: 'reported' } }) };
   if (turn.mode === 'pull' || turn.lease_in_ms !== null) return workingOn(turn);
-  return call(deps, calls, step, turn, { signal, waits });
+  return callForAttempt(deps, calls, step, turn, { signal, waits });
 }
 
 /** Puts it into the queue, and whoever is next gets a slot: it may be another. */
@@ -57,218 +45,4 @@ async function queue(deps: Deps, step: TaskStep): Promise<void> {
     deps,
     assigned.filter((one) => one.task_id !== step.task_id),
   );
-}
-
-/** Somebody works on it without us: it is looked at again when the lease or the time runs out. */
-export function workingOn(turn: Turn): TaskTurn {
-  return { kind: 'working', look_in_ms: Math.max(0, Math.ceil(Math.min(turn.lease_in_ms ?? 0, turn.left_ms))) };
-}
-
-/** Nothing is changed here: an attempt that is over answers with what followed. */
-export async function over(deps: Deps, step: TaskStep): Promise<TaskTurn> {
-  return { kind: 'over', next: await settleAttempt(deps, step, { ending: { kind: 'cancelled' } }) };
-}
-
-async function call(
-  deps: Deps,
-  calls: Calls,
-  step: TaskStep,
-  turn: Turn,
-  { signal, waits }: { signal: AbortSignal; waits: boolean },
-): Promise<TaskTurn> {
-  const agent = calledAgent(turn);
-  if (agent === null) return lost(deps, step, `Agent ${turn.agent_id} is not registered any more`);
-  if (turn.left_ms <= 0)
-    return { kind: 'over', next: await settleAttempt(deps, step, { ending: { kind: 'timeout' } }) };
-  // Of a step that is not wanted any more the listener below would never hear.
-  signal.throwIfAborted();
-  const timeoutMs = Math.ceil(turn.left_ms);
-  const running = markSoon(deps, turn);
-  const underWay = calls.take(step, timeoutMs, (stop) =>
-    (turn.mode === 'mcp' ? callMcp : push)(deps, turn, agent, { timeoutMs, signal: stop }),
-  );
-  const stop = () => underWay.breakOff(signal.reason);
-  signal.addEventListener('abort', stop, { once: true });
-  try {
-    const answer = waits ? underWay.answer : Promise.race([underWay.answer, later(AT_ONCE_MS)]);
-    const said = await answer.catch((error: unknown) => {
-      if (signal.aborted || !(error instanceof Failure)) {
-        underWay.forget();
-        throw error;
-      }
-      return error;
-    });
-    const after = await settle(deps, { ...step, calls, running, timeoutMs, until: underWay.until }, said);
-    if (after.kind === 'calling') underWay.leave();
-    else underWay.forget();
-    return after;
-  } catch (error) {
-    // What the agent said is kept for the step that is tried again: it must not be called twice for our sake.
-    underWay.leave();
-    throw error;
-  } finally {
-    signal.removeEventListener('abort', stop);
-    await running.settled().catch(() => {});
-  }
-}
-
-interface Underway extends TaskStep {
-  calls: Calls;
-  running: Marking;
-  timeoutMs: number;
-  until: number;
-}
-
-/** Writes down what came of a call. */
-async function settle(deps: Deps, of: Underway, said: Answer | 'later' | Failure): Promise<TaskTurn> {
-  const { calls, running, timeoutMs, until, ...step } = of;
-  if (said === 'later') {
-    await running.now();
-    return { kind: 'calling', queue: calls.queue };
-  }
-  if (said === null) {
-    await running.now();
-    const seconds = leaseSeconds(deps.config);
-    await renewLease(deps.db, step, seconds);
-    return { kind: 'working', look_in_ms: Math.min(seconds * 1000, timeoutMs) };
-  }
-  await running.settled();
-  if (said instanceof Failure) return failed(deps, step, said, performance.now() >= until - CLOSE_MS);
-  return completed(deps, step, said);
-}
-
-function later(ms: number): Promise<'later'> {
-  return new Promise((resolve) => setTimeout(resolve, ms, 'later'));
-}
-
-/**
- * The agent need not wait until it is written down that it was called; and of one that answers at once it is written
- * together with its end.
- */
-interface Marking {
-  now(): Promise<void>;
-  settled(): Promise<void>;
-}
-
-function markSoon(deps: Deps, turn: Turn): Marking {
-  let marking: Promise<void> | undefined;
-  const mark = () => {
-    marking ??= markRunning(deps.db, turn, turn.agent_id);
-    marking.catch(() => {});
-    return marking;
-  };
-  const timer = setTimeout(mark, MARK_AFTER_MS);
-  const stop = () => clearTimeout(timer);
-  return {
-    now: () => {
-      stop();
-      return mark();
-    },
-    settled: async () => {
-      stop();
-      await marking;
-    },
-  };
-}
-
-/** Null: it answered 202 and will call back. */
-async function push(
-  deps: Deps,
-  turn: Turn,
-  agent: CalledAgent,
-  options: { timeoutMs: number; signal: AbortSignal },
-): Promise<JsonObject | null> {
-  const answer = await callAgent(
-    deps,
-    agent,
-    {
-      task_id: turn.task_id,
-      attempt: turn.attempt,
-      type: turn.type,
-      payload: turn.payload,
-      timeout_seconds: turn.timeout_seconds,
-      deadline: new Date(Date.now() + options.timeoutMs).toISOString(),
-      priority: PRIORITIES[turn.priority] ?? 'medium',
-      pipeline_id: turn.pipeline_id,
-      stage: turn.stage,
-    },
-    options,
-  );
-  return answer.status === 202 ? null : answer.result;
-}
-
-/** The payload is the call, `{tool, arguments}`. */
-async function callMcp(
-  deps: Deps,
-  turn: Turn,
-  agent: CalledAgent,
-  options: { timeoutMs: number; signal: AbortSignal },
-): Promise<JsonObject> {
-  const { tool, arguments: given } = turn.payload;
-  if (typeof tool !== 'string' || tool === '') {
-    throw new Failure('invalid_input', 'The payload of a task for an MCP server names no tool: {"tool", "arguments"}');
-  }
-  const args = typeof given === 'object' && given !== null && !Array.isArray(given) ? given : {};
-  return callMcpAgent(
-    deps,
-    agent,
-    { tool, arguments: args },
-    {
-      ...options,
-      onProgress: (share) => {
-        if (share === null) return;
-        const report = {
-          agent_id: agent.agent_id,
-          progress: share,
-          lease_seconds: leaseSeconds(deps.config),
-          at: new Date(),
-        };
-        reportProgress(deps.db, turn, report).catch((err) => deps.log.warn({ err }, 'progress could not be written'));
-      },
-    },
-  );
-}
-
-export function calledAgent(turn: Turn): CalledAgent | null {
-  const { agent_id, agent_owner, endpoints, credential } = turn;
-  if (agent_id === null || agent_owner === null || endpoints === null) return null;
-  return { agent_id, owner: agent_owner, endpoints, credential };
-}
-
-/** Ends the attempt with what the agent answered. */
-export async function completed(deps: Deps, step: TaskStep, result: JsonObject): Promise<TaskTurn> {
-  const fault = faultOf(result);
-  if (fault !== null) {
-    const error = { code: 'agent_failed', detail: fault };
-    return {
-      kind: 'over',
-      next: await settleAttempt(deps, step, { ending: { kind: 'failed', error, retryable: true } }),
-    };
-  }
-  const completion_id = uuidV5(`completion:${step.task_id}/${step.attempt}`);
-  return {
-    kind: 'over',
-    next: await settleAttempt(deps, step, { ending: { kind: 'completed' }, completion: { completion_id, result } }),
-  };
-}
-
-function faultOf(result: JsonObject): string | null {
-  if (!isStorable(result)) return 'The result holds NUL characters or lone surrogates';
-  const bytes = Buffer.byteLength(JSON.stringify(result));
-  return bytes > MAX_TASK_JSON ? `The result has ${bytes} bytes as JSON; ${MAX_TASK_JSON} are allowed` : null;
-}
-
-async function failed(deps: Deps, step: TaskStep, failure: Failure, late: boolean): Promise<TaskTurn> {
-  if (late) return { kind: 'over', next: await settleAttempt(deps, step, { ending: { kind: 'timeout' } }) };
-  if (failure.code === 'agent_unreachable') return lost(deps, step, failure.message, failure.retryAfterSeconds);
-  const error = { code: failure.code, detail: failure.message };
-  // Another agent may be able to: only what is wrong with the task itself is final.
-  const retryable = failure.code !== 'invalid_input';
-  return { kind: 'over', next: await settleAttempt(deps, step, { ending: { kind: 'failed', error, retryable } }) };
-}
-
-/** `pauseSeconds`: what the agent asked for before it is called again. */
-async function lost(deps: Deps, step: TaskStep, detail: string, pauseSeconds?: number): Promise<TaskTurn> {
-  const pause = pauseSeconds === undefined ? {} : { pause_ms: pauseSeconds * 1000 };
-  return { kind: 'over', next: await settleAttempt(deps, step, { ending: { kind: 'lost', detail, ...pause } }) };
 }

@@ -11,7 +11,7 @@ import { settleAttempt } from '../../services/tasks/settle.ts';
 import type { AttemptEnd } from '../../stores/task-ends.ts';
 import { markRunning, readTurn, reportBuiltin, type Turn } from '../../stores/task-turns.ts';
 import { keepAlive } from '../context.ts';
-import { completed, over } from './begin.ts';
+import { completed, over } from './ends.ts';
 
 const PROGRESS_EVERY_MS = 1_000;
 

@@ -10,7 +10,7 @@ import { leaseSeconds } from '../../services/tasks/lease.ts';
 import { settleAttempt } from '../../services/tasks/settle.ts';
 import type { AttemptEnd } from '../../stores/task-ends.ts';
 import { readTurn, renewLease, reportProgress } from '../../stores/task-turns.ts';
-import { calledAgent, completed, over, workingOn } from './begin.ts';
+import { calledAgent, completed, lost, over, workingOn } from './ends.ts';
 
 /** Idempotent: an attempt ends once, and a repeat answers with what followed. */
 export async function finishAttempt(deps: Deps, { cause, error, ...step }: FinishInput): Promise<NextStep> {
@@ -79,8 +79,4 @@ export async function askQuietAgent(deps: Deps, step: TaskStep, asked: Asked, si
     await reportProgress(deps.db, turn, { agent_id, progress: said.progress, lease_seconds, at: new Date() });
   }
   return lookAfter(deps, step);
-}
-
-async function lost(deps: Deps, step: TaskStep, detail: string): Promise<TaskTurn> {
-  return { kind: 'over', next: await settleAttempt(deps, step, { ending: { kind: 'lost', detail } }) };
 }

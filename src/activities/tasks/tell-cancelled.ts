@@ -3,7 +3,7 @@ import type { Deps } from '../../deps.ts';
 import type { TaskStep } from '../../schema/task-flow.ts';
 import { cancelOnAgent } from '../../services/agents/calls.ts';
 import { readTurn } from '../../stores/task-turns.ts';
-import { calledAgent } from './begin.ts';
+import { calledAgent } from './ends.ts';
 
 /** `told` is false where there is nobody to tell. */
 export async function tellCancelled(deps: Deps, step: TaskStep, signal: AbortSignal): Promise<{ told: boolean }> {
