@@ -160,22 +160,29 @@ export async function chooseAgent(
   return found.rows[0] ?? null;
 }
 
-/** Agents that wait for tasks in a claim and go before this one for the task, with how many tasks each could take. */
+/**
+ * Agents that wait for tasks in a claim and go before this one, with how many tasks each could take: for each of the
+ * tasks in `own`, which this agent may do, those that are preferred to it; for each of `foreign`, all that may do it.
+ * Of one task the best comes first.
+ */
 export async function waitingBefore(
   trx: Trx,
-  taskId: string,
   agentId: string,
-): Promise<{ agent_id: string; room: number }[]> {
+  { own, foreign }: { own: string[]; foreign: string[] },
+): Promise<{ task_id: string; agent_id: string; room: number }[]> {
   const need = needOfTask('t');
   const runningOf = (busy: string) => sql<number>`coalesce(${sql.ref(`${busy}.running`)}, 0)`;
-  const { rows } = await sql<{ agent_id: string; room: number }>`
+  const theirs = preference('a', runningOf('theirs'), need.type);
+  const { rows } = await sql<{ task_id: string; agent_id: string; room: number }>`
     WITH busy AS MATERIALIZED (SELECT * FROM ${busyAgents} AS b)
-    SELECT a.agent_id, least(a.waiting_for, a.max_concurrency - ${runningOf('theirs')}) AS room
+    SELECT t.task_id, a.agent_id, least(a.waiting_for, a.max_concurrency - ${runningOf('theirs')}) AS room
     FROM tasks AS t JOIN agents AS me ON me.agent_id = ${agentId} LEFT JOIN busy AS mine ON mine.agent_id = me.agent_id
     JOIN agents AS a ON a.agent_id <> me.agent_id LEFT JOIN busy AS theirs ON theirs.agent_id = a.agent_id
-    WHERE t.task_id = ${taskId} AND ${modeOf('a')} = 'pull' AND ${isWaiting('a')}
+    WHERE t.task_id = ANY(${[...own, ...foreign]}::text[]) AND ${modeOf('a')} = 'pull' AND ${isWaiting('a')}
       AND ${runningOf('theirs')} < a.max_concurrency AND ${mayDoTask('a', need)}
-      AND ROW(${preference('a', runningOf('theirs'), need.type)}) < ROW(${preference('me', runningOf('mine'), need.type)})
+      AND (t.task_id = ANY(${foreign}::text[])
+        OR ROW(${theirs}) < ROW(${preference('me', runningOf('mine'), need.type)}))
+    ORDER BY ${theirs}
   `.execute(trx);
   return rows;
 }
@@ -214,21 +221,22 @@ function anyToWaitFor(need: NeedSql): RawBuilder<boolean> {
 }
 
 /**
- * Of several tasks at once: whether they are for agents, and whether one that is called could begin with it now. A task
- * that the built-in executor cannot do is for agents as long as there are any to wait for.
+ * Of several tasks at once: whether they are for agents, and whether one could take it now, which is called or waits in
+ * a claim. For how many the claim waits is not asked: see `chooseAgent`. A task that the built-in executor cannot do is
+ * for agents as long as there are any to wait for.
  */
 export async function lanesByAgents(
   trx: Trx | Db,
   taskIds: string[],
-): Promise<{ task_id: string; fits: boolean; callable: boolean }[]> {
+): Promise<{ task_id: string; fits: boolean; takable: boolean }[]> {
   const need = needOfTask('t');
-  const { rows } = await sql<{ task_id: string; fits: boolean; callable: boolean }>`
+  const { rows } = await sql<{ task_id: string; fits: boolean; takable: boolean }>`
     WITH busy AS MATERIALIZED (SELECT * FROM ${busyAgents} AS b)
     SELECT t.task_id,
       (${anyAtWork(need)} OR (t.needs_agent AND ${anyToWaitFor(need)})) AS fits,
       EXISTS (SELECT FROM agents AS a LEFT JOIN busy ON busy.agent_id = a.agent_id
-        WHERE coalesce(busy.running, 0) < a.max_concurrency AND ${modeOf('a')} <> 'pull' AND ${mayDoTask('a', need)})
-        AS callable
+        WHERE coalesce(busy.running, 0) < a.max_concurrency AND (${modeOf('a')} <> 'pull' OR ${isWaiting('a')})
+          AND ${mayDoTask('a', need)}) AS takable
     FROM tasks AS t WHERE t.task_id = ANY(${taskIds}::text[])`.execute(trx);
   return rows;
 }

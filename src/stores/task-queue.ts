@@ -82,7 +82,8 @@ export async function admit(trx: Trx, cap: number): Promise<Assigned[]> {
     // Lanes were cut to MOST: there may be more of the same.
     const again = given > 0 && given + left < free && waiting >= MOST;
     if (again) continue;
-    if (waiting > given) await wakeClaims(trx);
+    // Only for what was left for them: what none of those that wait may do wakes nobody.
+    if (left > 0) await wakeClaims(trx);
     return assigned;
   }
 }
@@ -105,9 +106,9 @@ async function lookAtLanes(trx: Trx, heads: Head[]): Promise<{ blocked: Set<stri
   const agentless = new Set<string>();
   if (lanes.size <= FEW_LANES) return { blocked, agentless };
   const first = new Map([...lanes.values()].map((head) => [head.task_id, head]));
-  for (const { task_id, fits: fit, callable } of await lanesByAgents(trx, [...first.keys()])) {
+  for (const { task_id, fits: fit, takable } of await lanesByAgents(trx, [...first.keys()])) {
     const head = first.get(task_id);
-    if (!head || callable) continue;
+    if (!head || takable) continue;
     (head.executor === 'agent' || fit ? blocked : agentless).add(head.lane);
   }
   return { blocked, agentless };
