@@ -28,6 +28,8 @@ export function openDatabase(url: string, options: { max?: number; applicationNa
   });
   // Without a listener an idle connection's death would end the process.
   pool.on('error', () => {});
+  // Nor may the death of one that somebody holds without asking anything, as by the server's own limits: the next query fails.
+  pool.on('connect', (client) => client.on('error', () => {}));
   pool.on('connect', prepareMarked);
   const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
   return { db, pool, close: () => db.destroy() };

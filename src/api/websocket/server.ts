@@ -9,7 +9,7 @@ import { CLOSE_CODES } from '../../schema/live.ts';
 import type { Principal } from '../../schema/principal.ts';
 import { toFailure } from '../../schema/unknown-error.ts';
 import type { EventHub } from '../../services/event-hub.ts';
-import { type Connections, createConnections, type Place } from '../../services/limits/connections.ts';
+import { type Connections, createConnections, mostNamelessOf, type Place } from '../../services/limits/connections.ts';
 import type { Access } from '../access.ts';
 import { type Connection, openConnection } from './connection.ts';
 import { createRecheck } from './recheck.ts';
@@ -33,10 +33,10 @@ export interface LiveSockets {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
 }
 
-/** Those that are not signed in yet may hold so much of the room; beyond it the oldest makes way. */
-const ANONYMOUS_SHARE = 0.5;
 /** A client that means well has sent its credential by then. */
 const ANONYMOUS_GRACE_MS = 1_000;
+/** Who makes way has so long to answer the close. */
+const MAKE_WAY_MS = 500;
 const RETRY_SECONDS = 5;
 
 export function createLiveSockets(options: LiveSocketsOptions): LiveSockets {
@@ -46,12 +46,12 @@ export function createLiveSockets(options: LiveSocketsOptions): LiveSockets {
   const rule = upgradeRule(config);
   const signIn = createSignIn(access, deps);
   const open = new Set<Connection>();
-  /** In the order they came. */
-  const anonymous = new Set<Connection>();
+  /** Those that are not signed in yet in the order they came, with what makes each leave. */
+  const anonymous = new Map<Connection, () => Promise<void>>();
   /** Let in, but not WebSockets yet. */
   let opening = 0;
   const connections = options.connections ?? createConnections(deps);
-  const mostAnonymous = Math.max(1, Math.floor(config.WS_MAX_CONNECTIONS * ANONYMOUS_SHARE));
+  const mostAnonymous = mostNamelessOf(config.WS_MAX_CONNECTIONS);
   // A variable of its own, because the types do not know `closeTimeout` yet.
   const protocol = {
     noServer: true,
@@ -64,14 +64,22 @@ export function createLiveSockets(options: LiveSocketsOptions): LiveSockets {
   const recheck = createRecheck({ authenticator: access.authenticator, log, open, everyMs: limits.recheckMs });
   let heartbeat: NodeJS.Timeout | undefined;
 
-  /** Throws Failure('unavailable') when there is no room for another that is not signed in. */
-  function makeRoom(): void {
-    if (draining.aborted) throw full();
-    if (anonymous.size + opening < mostAnonymous) return;
+  /**
+   * A place for one that is not signed in: when those over all processes have no more, that of the oldest here. Throws
+   * Failure('unavailable') when there is none.
+   */
+  async function takePlace(): Promise<Place> {
+    if (anonymous.size + opening <= mostAnonymous) {
+      const place = await connections.take(null).catch(() => null);
+      if (place) return place;
+    }
     const [oldest] = anonymous;
-    if (!oldest || Date.now() - oldest.since < ANONYMOUS_GRACE_MS) throw full();
-    anonymous.delete(oldest);
-    oldest.close(CLOSE_CODES.unauthenticated, 'made way for others');
+    if (!oldest) throw full();
+    const [connection, leave] = oldest;
+    if (Date.now() - connection.since < ANONYMOUS_GRACE_MS) throw full();
+    anonymous.delete(connection);
+    await leave();
+    return connections.take(null);
   }
 
   function accept(
@@ -93,8 +101,13 @@ export function createLiveSockets(options: LiveSocketsOptions): LiveSockets {
         anonymous.delete(admitted);
       },
     });
+    const left = Promise.withResolvers<void>();
     open.add(connection);
-    anonymous.add(connection);
+    anonymous.set(connection, () => {
+      connection.close(CLOSE_CODES.unauthenticated, 'made way for others');
+      setTimeout(() => ws.terminate(), MAKE_WAY_MS).unref();
+      return left.promise;
+    });
     metrics.openSockets.inc();
     watch();
     ws.once('close', (code) => {
@@ -103,6 +116,7 @@ export function createLiveSockets(options: LiveSocketsOptions): LiveSockets {
       metrics.openSockets.dec();
       metrics.socketCloses.inc({ code: closeLabel(connection.closedWith ?? code) });
       place.release();
+      left.resolve();
       watch();
     });
   }
@@ -128,10 +142,10 @@ export function createLiveSockets(options: LiveSocketsOptions): LiveSockets {
   /** Throws Failure when it must stay HTTP. */
   async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const { session } = rule.check(request);
-    makeRoom();
+    if (draining.aborted) throw full();
     opening += 1;
     try {
-      const place = await connections.take(null);
+      const place = await takePlace();
       let isOpen = false;
       try {
         if (draining.aborted) throw full();

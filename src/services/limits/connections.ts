@@ -16,8 +16,8 @@ export interface Place {
 
 export interface Connections {
   /**
-   * Takes a place; `caller` null while nobody knows whose it is: it counts among all alone. Throws Failure:
-   * `too_many_requests` when the caller has its share already, `unavailable` when there is no place at all.
+   * Takes a place; `caller` null while nobody knows whose it is: those may hold half of all places together. Throws
+   * Failure: `too_many_requests` when the caller has its share already, `unavailable` when there is no place.
    */
   take(caller: string | null): Promise<Place>;
   /** Gives everything back at once, for a process that ends. */
@@ -36,7 +36,13 @@ const LEASE_MS = 15_000;
 const RETRY_SECONDS = 5;
 /** Places that were given back are told to the others together. */
 const GATHER_MS = 50;
-const NOWHERE: HeldElsewhere = { callers: new Map(), all: 0 };
+const NOWHERE: HeldElsewhere = { callers: new Map(), all: 0, nameless: 0 };
+/** A settlement that takes longer has as good as failed; it ends by itself, and until then no other is begun. */
+const SETTLE_MS = 3_000;
+/** Of all places, for those that are nobody's yet. */
+const NAMELESS_SHARE = 0.5;
+/** A process may hold so many times what is left of that share: it is never one process that takes it all. */
+const NAMELESS_REACH = 4;
 
 interface Holding {
   state: 'asked' | 'held' | 'released';
@@ -58,20 +64,28 @@ interface Ask {
 export function createConnections(options: ConnectionsOptions): Connections {
   const { db, log, leaseMs = LEASE_MS } = options;
   const { WS_MAX_CONNECTIONS: most, WS_MAX_PER_CALLER: mostPerCaller } = options.config;
+  const mostNameless = mostNamelessOf(most);
   const process_id = randomUUID();
   const held = new Map<string, number>();
   let all = 0;
+  /** Held by nobody known, of all. */
+  let nameless = 0;
   let asks: Ask[] = [];
   /** Callers whose count the others do not know yet. */
   let changed = new Set<string>();
   let isUntold = false;
   let settling: Promise<void> | null = null;
+  /** With the database, and perhaps given up waiting for. */
+  let isUnderWay = false;
   let isAway = false;
   let later: NodeJS.Timeout | undefined;
   let renewal: NodeJS.Timeout | undefined;
 
   function add(caller: string | null, by: 1 | -1): void {
-    if (caller === null) return;
+    if (caller === null) {
+      nameless += by;
+      return;
+    }
     const left = (held.get(caller) ?? 0) + by;
     if (left > 0) held.set(caller, left);
     else held.delete(caller);
@@ -83,6 +97,10 @@ export function createConnections(options: ConnectionsOptions): Connections {
     const retry = { retryAfterSeconds: RETRY_SECONDS };
     if (holding.state === 'asked' && all + elsewhere.all >= most) {
       return new Failure('unavailable', 'No room for another connection', retry);
+    }
+    const free = mostNameless - nameless - elsewhere.nameless;
+    if (caller === null && nameless >= NAMELESS_REACH * free) {
+      return new Failure('unavailable', 'No room for another connection that is not signed in', retry);
     }
     const ofCaller = caller === null ? 0 : (held.get(caller) ?? 0) + (elsewhere.callers.get(caller) ?? 0);
     if (ofCaller < mostPerCaller) return null;
@@ -97,10 +115,28 @@ export function createConnections(options: ConnectionsOptions): Connections {
     const refused = refusal(ask, elsewhere);
     if (refused) return () => reject(refused);
     if (holding.state === 'asked') all += 1;
+    else add(holding.caller, -1);
     holding.state = 'held';
     holding.caller = caller;
     add(caller, 1);
     return resolve;
+  }
+
+  /** Rejects when it takes too long, and while what did is under way still: another would only wait behind it. */
+  async function inTime(work: () => Promise<void>): Promise<void> {
+    if (isUnderWay) throw new Error('an earlier settlement has not ended yet');
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => reject(new Error(`not settled within ${SETTLE_MS} ms`)), SETTLE_MS);
+    isUnderWay = true;
+    const working = work().finally(() => {
+      isUnderWay = false;
+    });
+    try {
+      await Promise.race([working, late]);
+    } finally {
+      clearTimeout(timer);
+      working.catch(() => {});
+    }
   }
 
   async function settle(): Promise<void> {
@@ -111,18 +147,24 @@ export function createConnections(options: ConnectionsOptions): Connections {
     const answers: (() => void)[] = [];
     let isDecided = false;
     const decide = (elsewhere: HeldElsewhere) => {
+      if (isDecided) throw new Error('it was decided without the others meanwhile');
       isDecided = true;
       answers.push(...batch.map((ask) => grant(ask, elsewhere)));
       [told, changed] = [changed, new Set()];
-      return { all, changed: new Map([...told].map((caller) => [caller, held.get(caller) ?? 0])), every: held };
+      return {
+        all,
+        nameless,
+        changed: new Map([...told].map((caller) => [caller, held.get(caller) ?? 0])),
+        every: held,
+      };
     };
     try {
       if (batch.length === 0 && all === 0) {
         changed.clear();
-        await forgetProcess(db, process_id);
+        await inTime(() => forgetProcess(db, process_id));
       } else {
         const callers = [...new Set(batch.map(({ caller }) => caller))].filter((caller) => caller !== null);
-        await settleConnections(db, { process_id, leaseSeconds: leaseMs / 1000, callers, decide });
+        await inTime(() => settleConnections(db, { process_id, leaseSeconds: leaseMs / 1000, callers, decide }));
       }
       if (isAway) log.info('live connections are counted over all processes again');
       isAway = false;
@@ -188,7 +230,12 @@ export function createConnections(options: ConnectionsOptions): Connections {
       clearTimeout(later);
       clearInterval(renewal);
       await settling;
-      await forgetProcess(db, process_id).catch(() => {});
+      await inTime(() => forgetProcess(db, process_id)).catch(() => {});
     },
   };
+}
+
+/** Of so many places in all, how many may be held over all processes while nobody knows whose they are. */
+export function mostNamelessOf(most: number): number {
+  return Math.max(1, Math.floor(most * NAMELESS_SHARE));
 }

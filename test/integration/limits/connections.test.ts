@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { createLog } from '../../../src/logging.ts';
-import { type Connections, createConnections } from '../../../src/services/limits/connections.ts';
+import { type Connections, createConnections, type Place } from '../../../src/services/limits/connections.ts';
 import type { Db } from '../../../src/stores/database.ts';
 import { makeKey, openStand, type Stand } from '../api/stand.ts';
 import { connect, type LiveServer, Refused, startServer } from '../live/stage.ts';
@@ -124,7 +124,7 @@ it('what a dead process held is free when its lease is over; a living one keeps 
   await living.take(caller);
   // Never renewed and never given back, as by a process that was killed.
   const gone = randomUUID();
-  await sql`INSERT INTO live_processes VALUES (${gone}, clock_timestamp() + interval '1 second', 1)`.execute(
+  await sql`INSERT INTO live_processes VALUES (${gone}, clock_timestamp() + interval '1 second', 1, 0)`.execute(
     stand.deps.db,
   );
   await sql`INSERT INTO live_holdings VALUES (${gone}, ${caller}, 1)`.execute(stand.deps.db);
@@ -179,4 +179,89 @@ it('a place that is given back twice is given back once, and one that ends witho
   expect(await codeOf(one.take(caller))).toBe('too_many_requests');
   next.release();
   expect(await codeOf(one.take(caller))).toBe('ok');
+});
+
+it('of those that nobody signed in over all processes there are half at most; callers with a name find room', async () => {
+  const processes = Array.from({ length: 4 }, () => count({ most: 40 }));
+  const last = processes[3] as Connections;
+  const taken: number[] = [];
+  const places: Place[] = [];
+  for (const one of processes) {
+    const takings = await Promise.allSettled(Array.from({ length: 40 }, () => one.take(null)));
+    const got = takings.flatMap((taking) => (taking.status === 'fulfilled' ? [taking.value] : []));
+    places.push(...got);
+    taken.push(got.length);
+  }
+  // None takes it all: whom the next is asked for finds a little left.
+  expect(taken).toEqual([16, 4, 0, 0]);
+  const named = await Promise.all(
+    Array.from({ length: 25 }, (_, n) => codeOf((processes[n % 4] as Connections).take(`named-${n}`))),
+  );
+  expect(tally(named)).toEqual({ ok: Array(20).fill('ok'), unavailable: Array(5).fill('unavailable') });
+  // One that signs in is nameless no more, though its place is taken still.
+  await places[0]?.nameCaller('signed-in');
+  places[1]?.release();
+  await expect.poll(() => codeOf(last.take(null))).toBe('ok');
+  expect(await codeOf(last.take('another'))).toBe('unavailable');
+});
+
+it('two servers full of sockets that do not sign in let a caller in', async () => {
+  const servers = [await serve({ WS_MAX_CONNECTIONS: 8 }), await serve({ WS_MAX_CONNECTIONS: 8 })];
+  const { key } = await makeKey(stand.deps, 'viewer');
+  const silent = await Promise.all(
+    Array.from({ length: 16 }, (_, n) => connect(servers[n % 2] as LiveServer).catch(() => null)),
+  );
+  const held = silent.filter((client) => client !== null);
+  expect(held.length).toBeGreaterThan(1);
+  expect(held.length).toBeLessThanOrEqual(4);
+  for (const server of servers) {
+    const { answer, leave } = await stream(server, key);
+    expect(answer.status).toBe(200);
+    leave();
+  }
+  for (const client of held) await client.close();
+});
+
+it('a process that stops in the middle of a settlement holds up neither the others nor itself for long', async () => {
+  const caller = randomUUID();
+  const going = Promise.withResolvers<void>();
+  const stopping = Promise.withResolvers<void>();
+  let stops = false;
+  const db = stand.deps.db.withPlugin({
+    transformQuery: ({ node }) => node,
+    transformResult: async ({ result }) => {
+      if (stops && result.rows.some((row) => 'nameless' in row)) {
+        stopping.resolve();
+        await going.promise;
+      }
+      return result;
+    },
+  });
+  const [stopped, other] = [count({ perCaller: 3, db }), count({ perCaller: 3, leaseMs: 3_000 })];
+  await stopped.take(caller);
+  stops = true;
+  const taking = codeOf(stopped.take(caller));
+  await stopping.promise;
+  // The lock is held: the other one counts for itself after a while, and so does the one that stopped.
+  expect(await codeOf(other.take(caller))).toBe('ok');
+  expect(await taking).toBe('ok');
+  await stopped.take(caller);
+  expect(await codeOf(stopped.take(caller))).toBe('too_many_requests');
+  const isLocked = async () => {
+    const locks = await sql`SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 5711863`.execute(
+      stand.deps.db,
+    );
+    return locks.rows.length > 0;
+  };
+  await expect.poll(isLocked, { timeout: 8_000 }).toBe(false);
+  await other.close();
+  stops = false;
+  going.resolve();
+  const late = count({ perCaller: 3 });
+  // What was decided apart is told as soon as both are back.
+  const heard = async () => {
+    await stopped.take(randomUUID());
+    return codeOf(late.take(caller).then((place) => place.release()));
+  };
+  await expect.poll(heard, { timeout: 5_000 }).toBe('too_many_requests');
 });
