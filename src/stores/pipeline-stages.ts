@@ -39,6 +39,20 @@ export async function stagesOf(db: Db | Trx, runId: string): Promise<StageRow[]>
     .execute();
 }
 
+/** One stage (item -1), or one item of it. */
+export async function findStage(
+  db: Db | Trx,
+  { run_id, stage, item }: Pick<StageRef, 'run_id' | 'stage' | 'item'>,
+): Promise<StageRow | undefined> {
+  return db
+    .selectFrom('pipeline_stages')
+    .selectAll()
+    .where('run_id', '=', run_id)
+    .where('stage', '=', stage)
+    .where('item', '=', item)
+    .executeTakeFirst();
+}
+
 /** The items of one stage, in order. */
 export async function itemsOf(db: Db | Trx, runId: string, stage: number): Promise<StageRow[]> {
   return db

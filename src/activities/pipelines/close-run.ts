@@ -1,6 +1,7 @@
 /** The end of a run: one terminal status, what never began is cancelled, and whoever wanted to know is told. */
 import type { Deps } from '../../deps.ts';
 import type { CloseRunInput } from '../../schema/pipeline-flow.ts';
+import type { FailureRecord, RunStatus } from '../../schema/tables.ts';
 import { openNotifications, startNotifications } from '../../services/notifications/open.ts';
 import { cancelApprovals } from '../../stores/approvals.ts';
 import { tellProgress } from '../../stores/pipeline-progress.ts';
@@ -15,8 +16,15 @@ const REASONS = {
   cancelled: 'the run was cancelled',
 };
 
-/** Idempotent: the first end counts, and a repeat starts only what was not started yet. */
-export async function closePipelineRun(deps: Deps, input: CloseRunInput): Promise<void> {
+/**
+ * Idempotent: the first end counts, and a repeat starts only what was not started yet. `workflow` is how its workflow
+ * ended, where that is another word than the run's.
+ */
+export async function closePipelineRun(
+  deps: Deps,
+  input: CloseRunInput,
+  workflow: { status: RunStatus; error: FailureRecord | null } = input,
+): Promise<void> {
   const { status, error } = input;
   await stopTasksOf(deps, input);
   const { ended, notifications } = await deps.db.transaction().execute(async (trx) => {
@@ -27,7 +35,7 @@ export async function closePipelineRun(deps: Deps, input: CloseRunInput): Promis
       await cancelApprovals(trx, run.run_id, input.workflow_id);
       await patchRun(trx, run.run_id, { status, error: JSON.stringify(error), completed_at: new Date() });
       await tellProgress(trx, run, 'closed');
-      await closeRun(trx, input.workflow_id, status, error);
+      await closeRun(trx, input.workflow_id, workflow.status, workflow.error);
     }
     const key = `${input.attempt}`;
     return {

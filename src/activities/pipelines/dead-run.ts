@@ -13,19 +13,16 @@ export async function closeDeadRun(
   status: RunStatus,
   error: FailureRecord | null,
 ): Promise<void> {
-  await closeRun(deps.db, workflow_id, status, error);
   const run = await findRunOfWorkflow(deps.db, workflow_id);
   // A workflow that completed has closed its run itself; a later attempt has a workflow of its own.
-  if (!run || status === 'completed') return;
-  const ended = status === 'cancelled' ? 'cancelled' : 'failed';
-  const { run_id, attempt } = run;
-  await closePipelineRun(deps, {
-    run_id,
-    workflow_id,
-    attempt,
-    status: ended,
-    error: ended === 'failed' ? error : null,
-  });
+  if (run && status !== 'completed') {
+    const ended = status === 'cancelled' ? 'cancelled' : 'failed';
+    const { run_id, attempt } = run;
+    const closing = { run_id, workflow_id, attempt, status: ended, error: ended === 'failed' ? error : null } as const;
+    await closePipelineRun(deps, closing, { status, error });
+  }
+  // Last of all: a workflow whose row is closed is looked at by nobody any more, however far this had come.
+  await closeRun(deps.db, workflow_id, status, error);
 }
 
 export async function closeDeadDelivery(

@@ -8,6 +8,7 @@ import type { Trx } from '../../stores/database.ts';
 import { tellProgress } from '../../stores/pipeline-progress.ts';
 import { lockRun } from '../../stores/pipeline-runs.ts';
 import {
+  findStage,
   insertItems,
   itemsOf,
   NOT_NEEDED,
@@ -18,36 +19,50 @@ import {
 } from '../../stores/pipeline-stages.ts';
 import { conditionHolds, itemsOfStage, type PipelineDeps, type RunData, readRun, stageOf } from './run-data.ts';
 
+/** What the expressions of a stage say: nothing of it is written yet. */
+type Judged = { runs: false } | { runs: true; items: number | null } | { fault: Failure };
+
+/**
+ * Its expressions may take seconds of a turn in the evaluators: no row is locked and no connection held meanwhile. What
+ * they read stays true of this attempt, since stages upstream are over; of another attempt nothing is written (`lockRun`).
+ */
 export async function planStage(deps: PipelineDeps, input: RunRef & { stage: number }): Promise<PlannedStage> {
+  const { run_id, stage } = input;
+  const data = await readRun(deps.db, run_id);
+  const judged = await judge(deps, data, stage);
   return deps.db.transaction().execute(async (trx) => {
     const run = await lockRun(trx, input);
-    const place = { run_id: input.run_id, stage: input.stage, item: -1 };
-    const data = await readRun(trx, input.run_id);
-    // A compensating stage is over from the start, until it is needed: then all of it is done, whatever an earlier attempt did.
-    if (data.rows[input.stage]?.reason === NOT_NEEDED) {
-      await removeItems(trx, input.run_id, input.stage);
-      await resetStages(trx, input.run_id, [input.stage]);
+    const place = { run_id, stage, item: -1 };
+    // A compensating stage is over from the start, until it is needed: then all of it is done, whatever an earlier
+    // attempt did. Asked under the lock: what another call of this step began since is not undone.
+    if ((await findStage(trx, place))?.reason === NOT_NEEDED) {
+      await removeItems(trx, run_id, stage);
+      await resetStages(trx, run_id, [stage]);
     }
-    try {
-      if (!(await conditionHolds(deps, data, input.stage))) {
-        const reason = 'its condition does not hold';
-        await setStage(trx, place, { status: 'skipped', reason, error: null });
-        await tellProgress(trx, run, `${input.stage}/skipped`);
-        return { action: 'skip', reason };
-      }
-      const items = await itemsOfStage(deps, data, input.stage);
-      const over = items === null ? [] : await openItems(trx, data, input, items.length);
-      return {
-        action: 'run',
-        way: await wayOf(trx, data, input.stage),
-        items: items?.length ?? null,
-        over,
-      };
-    } catch (error) {
-      if (!(error instanceof Failure) || error.code !== 'invalid_pipeline') throw error;
-      return { action: 'fail', error: { code: error.code, detail: error.message } };
+    if ('fault' in judged) {
+      return { action: 'fail', error: { code: judged.fault.code, detail: judged.fault.message } };
     }
+    if (!judged.runs) {
+      const reason = 'its condition does not hold';
+      await setStage(trx, place, { status: 'skipped', reason, error: null });
+      await tellProgress(trx, run, `${stage}/skipped`);
+      return { action: 'skip', reason };
+    }
+    const { items } = judged;
+    const over = items === null ? [] : await openItems(trx, data, input, items);
+    return { action: 'run', way: await wayOf(trx, data, stage), items, over };
   });
+}
+
+async function judge(deps: PipelineDeps, data: RunData, stage: number): Promise<Judged> {
+  try {
+    if (!(await conditionHolds(deps, data, stage))) return { runs: false };
+    const items = await itemsOfStage(deps, data, stage);
+    return { runs: true, items: items?.length ?? null };
+  } catch (error) {
+    if (!(error instanceof Failure) || error.code !== 'invalid_pipeline') throw error;
+    return { fault: error };
+  }
 }
 
 async function openItems(

@@ -6,7 +6,15 @@ import type { DatasetRef, StageOutput } from '../../schema/stages/contract.ts';
 import type { Trx } from '../../stores/database.ts';
 import { tellProgress } from '../../stores/pipeline-progress.ts';
 import { LIVE_RUNS, lockRun, type PipelineRunRow, patchRun } from '../../stores/pipeline-runs.ts';
-import { completeStage, countItems, itemsOf, OVER, type StageRow, setStage } from '../../stores/pipeline-stages.ts';
+import {
+  completeStage,
+  countItems,
+  findStage,
+  itemsOf,
+  OVER,
+  type StageRow,
+  setStage,
+} from '../../stores/pipeline-stages.ts';
 
 /** Of items together; their number is told. */
 const MOST_ARTIFACTS = 1_000;
@@ -20,7 +28,7 @@ export async function settleStage(deps: Deps, input: SettleInput): Promise<void>
     if (!changed) return null;
     if (input.item >= 0) await tellItems(trx, run, input.stage);
     else await tellProgress(trx, run, `${input.stage}/${input.try}/${status}`);
-    return OVER.includes(status) ? readStage(trx, input) : null;
+    return OVER.includes(status) ? findStage(trx, input) : null;
   });
   if (ended) countStage(deps, ended);
 }
@@ -82,17 +90,6 @@ export async function setRunStatus(deps: Deps, input: RunRef & { paused: boolean
     await patchRun(trx, run.run_id, { status });
     return status;
   });
-}
-
-async function readStage(trx: Trx, at: { run_id: string; stage: number; item: number }): Promise<StageRow | null> {
-  const row = await trx
-    .selectFrom('pipeline_stages')
-    .selectAll()
-    .where('run_id', '=', at.run_id)
-    .where('stage', '=', at.stage)
-    .where('item', '=', at.item)
-    .executeTakeFirst();
-  return row ?? null;
 }
 
 /** Counted by whoever commits the end. */
