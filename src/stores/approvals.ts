@@ -130,7 +130,7 @@ export async function listApprovals(
   const { owners, granted, limit, status, run_id } = query;
   const after = decodeCursor(query.cursor, 2);
   let rows = db.selectFrom('approvals').selectAll().select(sql<string>`requested_at::text`.as('position'));
-  if (owners !== null) rows = rows.where((eb) => eb.or([eb('owner', 'in', owners), ofGranted(granted)]));
+  if (owners !== null) rows = rows.where((eb) => eb.or([eb('owner', 'in', owners), ...ofGranted(granted)]));
   if (status) rows = rows.where('status', '=', status);
   if (run_id) rows = rows.where('run_id', '=', run_id);
   if (after) rows = rows.where(sql<boolean>`(requested_at, approval_id) < (${after[0]}::timestamptz, ${after[1]})`);

@@ -105,7 +105,7 @@ export async function listNotifications(
   const { owners, granted, status, run_id, limit } = query;
   const after = decodeCursor(query.cursor, 2);
   let rows = db.selectFrom('notifications').selectAll().select(sql<string>`created_at::text`.as('position'));
-  if (owners !== null) rows = rows.where((eb) => eb.or([eb('owner', 'in', owners), ofGranted(granted)]));
+  if (owners !== null) rows = rows.where((eb) => eb.or([eb('owner', 'in', owners), ...ofGranted(granted)]));
   if (status) rows = rows.where('status', '=', status);
   if (run_id) rows = rows.where('run_id', '=', run_id);
   if (after) rows = rows.where(sql<boolean>`(created_at, notification_id) < (${after[0]}::timestamptz, ${after[1]})`);

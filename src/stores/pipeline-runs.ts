@@ -85,10 +85,16 @@ export interface RunListQuery extends RunsOf, PageOf {
   status?: PipelineRunStatus | undefined;
 }
 
-/** Whether the row's `run_id` names a run that was granted. */
-export function ofGranted({ runs, pipelines, workflows }: RunGrants): RawBuilder<SqlBool> {
-  return sql<SqlBool>`run_id IN (SELECT run_id FROM pipeline_runs WHERE run_id = ANY(${runs}::text[])
-    OR pipeline_id = ANY(${pipelines}::text[]) OR workflow_id = ANY(${workflows}::text[]))`;
+/**
+ * Whether the row's `run_id` names a run that was granted. No condition without a grant: one that never holds would
+ * still keep Postgres from the owner's index (measured: 50,000 rows read and sorted for a page of 50).
+ */
+export function ofGranted({ runs, pipelines, workflows }: RunGrants): RawBuilder<SqlBool>[] {
+  if (runs.length + pipelines.length + workflows.length === 0) return [];
+  return [
+    sql<SqlBool>`run_id IN (SELECT run_id FROM pipeline_runs WHERE run_id = ANY(${runs}::text[])
+      OR pipeline_id = ANY(${pipelines}::text[]) OR workflow_id = ANY(${workflows}::text[]))`,
+  ];
 }
 
 /** Newest first. */
@@ -96,7 +102,7 @@ export async function listPipelineRuns(db: Db, query: RunListQuery): Promise<Pag
   const { owners, granted, limit, pipeline_id, status } = query;
   const after = decodeCursor(query.cursor, 2);
   let rows = db.selectFrom('pipeline_runs').selectAll().select(sql<string>`created_at::text`.as('position'));
-  if (owners !== null) rows = rows.where((eb) => eb.or([eb('owner', 'in', owners), ofGranted(granted)]));
+  if (owners !== null) rows = rows.where((eb) => eb.or([eb('owner', 'in', owners), ...ofGranted(granted)]));
   if (pipeline_id) rows = rows.where('pipeline_id', '=', pipeline_id);
   if (status) rows = rows.where('status', '=', status);
   if (after) rows = rows.where(sql<boolean>`(created_at, run_id) < (${after[0]}::timestamptz, ${after[1]})`);
