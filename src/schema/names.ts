@@ -93,6 +93,8 @@ export const QUEUES = {
   stages: 'ostinato-stages',
   /** Operations that pipelines run: short or waiting, never heavy. */
   pipelines: 'ostinato-pipelines',
+  /** Steps that do nothing but wait, for as long as a task takes. */
+  waits: 'ostinato-waits',
   /** Webhooks and mail: somebody else's servers. */
   notifications: 'ostinato-notifications',
 } as const;

@@ -28,6 +28,8 @@ export function activityQueues(
     // The calls are under way already: one that found no place here would be made a second time.
     { taskQueue: ownQueue, maxConcurrentActivityTaskExecutions: Math.max(200, config.MAX_CONCURRENT_TASKS) },
     { taskQueue: QUEUES.pipelines, maxConcurrentActivityTaskExecutions: 50 },
+    // Each is a question that the engine has not answered yet; for up to an hour, so that no other step stands behind it.
+    { taskQueue: QUEUES.waits, maxConcurrentActivityTaskExecutions: 500 },
     // Somebody else's servers, mostly waited for.
     { taskQueue: QUEUES.notifications, maxConcurrentActivityTaskExecutions: 50 },
     { taskQueue: QUEUES.maintenance, maxConcurrentActivityTaskExecutions: 3 },

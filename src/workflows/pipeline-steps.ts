@@ -39,7 +39,7 @@ export function operationSteps(timeoutSeconds: number) {
 
 /** Waits for a task that somebody else started; long, and asked again as often as it takes. */
 export const taskWaits = proxyActivities<Pick<Activities, 'awaitStageTask'>>({
-  taskQueue: QUEUES.pipelines,
+  taskQueue: QUEUES.waits,
   startToCloseTimeout: '1 hour',
   heartbeatTimeout: HEARTBEAT,
   cancellationType: 'TRY_CANCEL',

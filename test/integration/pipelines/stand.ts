@@ -59,7 +59,7 @@ export async function openStand(
     shutdownForceTime: '5 seconds',
     maxHeartbeatThrottleInterval: '1 second',
   };
-  const queues = [QUEUES.stages, QUEUES.pipelines, QUEUES.notifications, QUEUES.agents, ownQueue];
+  const queues = [QUEUES.stages, QUEUES.pipelines, QUEUES.waits, QUEUES.notifications, QUEUES.agents, ownQueue];
   const workers = await Promise.all([
     Worker.create({ ...shared, taskQueue: QUEUES.workflows, workflowBundle: await workflowBundle(config.cacheDir) }),
     ...queues.map((taskQueue) =>

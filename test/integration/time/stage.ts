@@ -119,6 +119,7 @@ export async function openStage(startServer = startTimeSkipping): Promise<Stage>
       QUEUES.agents,
       QUEUES.stages,
       QUEUES.pipelines,
+      QUEUES.waits,
       QUEUES.notifications,
     ].map((taskQueue) => Worker.create({ ...shared, taskQueue, maxHeartbeatThrottleInterval: '1 second' })),
   ]);
