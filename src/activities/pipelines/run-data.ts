@@ -93,7 +93,10 @@ export async function conditionHolds(
   const { when } = stageOf(data, stage);
   if (when === undefined) return true;
   return named('when', async () => {
-    const value = await expressions.give({ op: 'value', text: when, names: data.names, scope: scopeOf(data) });
+    const value = await expressions.give(
+      { op: 'value', text: when, names: data.names, scope: scopeOf(data) },
+      data.run.owner,
+    );
     if (typeof value === 'boolean') return value;
     throw invalid(`gives ${JSON.stringify(value).slice(0, 100)}, not true or false`);
   });
@@ -111,7 +114,7 @@ export async function itemsOfStage(
   return named('for_each.items', async () => {
     const value =
       typeof items === 'string'
-        ? await expressions.give({ op: 'value', text: items, names: data.names, scope: scopeOf(data) })
+        ? await expressions.give({ op: 'value', text: items, names: data.names, scope: scopeOf(data) }, data.run.owner)
         : items;
     if (!Array.isArray(value)) throw invalid(`gives ${JSON.stringify(value).slice(0, 100)}, not a list`);
     if (value.length > limit) throw invalid(`gives ${value.length} items; at most ${limit} are allowed`);
@@ -133,7 +136,7 @@ export async function resolved(
   const scope = scopeOf(data, items ? { value: items[item] ?? null, index: item } : undefined);
   return named(
     field,
-    async () => (await deps.expressions.give({ op: 'templates', value, names, scope })) as JsonObject,
+    async () => (await deps.expressions.give({ op: 'templates', value, names, scope }, data.run.owner)) as JsonObject,
   );
 }
 

@@ -12,6 +12,10 @@ export type ExpressionJob = { names: readonly string[]; scope: Scope } & (
 /** Most bytes, as JSON, of the list or value that one expression gives. */
 const MAX_VALUE_BYTES = 1024 * 1024;
 
+/** So much may be read at once here: as often, or as many bytes as JSON, counted anew each time they are read. */
+const PLAIN_READS = 16;
+const PLAIN_BYTES = 4 * 1024 * 1024;
+
 /** Throws Failure('invalid_pipeline') for an error in an expression, too large a result, or time used up. */
 export function perform(job: ExpressionJob): Json {
   return withinTime(() => {
@@ -23,7 +27,10 @@ export function perform(job: ExpressionJob): Json {
   });
 }
 
-/** The job with no stage in its scope that no expression of it reads, and whether all of them are plain. */
+/**
+ * The job with no stage in its scope that no expression of it reads, and whether all of them are plain and together read
+ * little enough to be evaluated here.
+ */
 export function prepared(job: ExpressionJob): { job: ExpressionJob; plain: boolean } {
   const read = expressionsIn(job);
   const names = new Set<string>();
@@ -32,7 +39,13 @@ export function prepared(job: ExpressionJob): { job: ExpressionJob; plain: boole
     for (const name of stages) names.add(name);
   }
   const stages = Object.fromEntries(Object.entries(job.scope.stages).filter(([name]) => names.has(name)));
-  return { job: { ...job, scope: { ...job.scope, stages } }, plain: read.every(({ plain }) => plain) };
+  const scope = { ...job.scope, stages };
+  return { job: { ...job, scope }, plain: read.every(({ plain }) => plain) && readsLittle(read, scope) };
+}
+
+function readsLittle(read: readonly Expression[], scope: Scope): boolean {
+  const reads = read.reduce((sum, one) => sum + one.reads, 0);
+  return reads <= PLAIN_READS || reads * Buffer.byteLength(JSON.stringify(scope)) <= PLAIN_BYTES;
 }
 
 /** Whether a template in `value` reads `item` or its place: only then does the list behind it matter. */

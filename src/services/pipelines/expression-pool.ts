@@ -8,14 +8,15 @@ import { Failure } from '../../schema/failures.ts';
 import type { Json } from '../../schema/json.ts';
 import { type ExpressionJob, perform, prepared } from './expression-job.ts';
 import type { FromEvaluator, ToEvaluator } from './expression-main.ts';
-import { invalid, MAX_MS } from './expressions.ts';
+import { invalid, MAX_MS, tooSlow } from './expressions.ts';
 
 export interface Expressions {
   /**
    * What the job gives. Throws Failure('invalid_pipeline') for an error in an expression, and for more time, memory or
-   * data than it may take; Failure('unavailable') when its process is ended by somebody else, again and again.
+   * data than it may take; Failure('unavailable') when its process is ended by somebody else, again and again, or gets
+   * no time. Owners who wait for an evaluator take turns.
    */
-  give(job: ExpressionJob): Promise<Json>;
+  give(job: ExpressionJob, owner: string): Promise<Json>;
   /** Ids of the processes that are there, for tests. */
   pids(): number[];
   close(): Promise<void>;
@@ -26,12 +27,15 @@ const HEAP_MB = 96;
 const MAX_SCOPE_BYTES = 4 * 1024 * 1024;
 /** Evaluators at once: each job is over within a quarter of a second. */
 const MOST = 2;
-/** It stops itself; this is for one that cannot any more, and counts from the moment it has started. */
-const DEADLINE_MS = 8 * MAX_MS;
+/**
+ * It stops itself; this is for one that cannot any more, and counts from the moment it has started. Longer than all that
+ * one which is given no processor may take.
+ */
+const DEADLINE_MS = 10 * MAX_MS;
 const START_MS = 20_000;
 const IDLE_MS = 60_000;
-/** How a process ends that took more memory than it may: by its own hand, or by the system's. */
-const OUT_OF_MEMORY: readonly unknown[] = ['SIGABRT', 'SIGTRAP', 'SIGILL', 'SIGSEGV', 'SIGKILL', 134];
+/** How a process ends by its own hand that took more memory than it may. */
+const OUT_OF_MEMORY: readonly unknown[] = ['SIGABRT', 'SIGTRAP', 'SIGILL', 'SIGSEGV', 134];
 
 interface Evaluator {
   child: ChildProcess;
@@ -43,7 +47,7 @@ interface Evaluator {
 export function createExpressions(): Expressions {
   const idle: { evaluator: Evaluator; timer: NodeJS.Timeout }[] = [];
   const all = new Set<Evaluator>();
-  const waiting: (() => void)[] = [];
+  const waiting = new Map<string, (() => void)[]>();
   let busy = 0;
 
   function take(): Evaluator {
@@ -84,20 +88,37 @@ export function createExpressions(): Expressions {
     if (at >= 0) clearTimeout(idle.splice(at, 1)[0]?.timer);
   }
 
-  async function inProcess(job: ExpressionJob): Promise<Json> {
-    if (busy >= MOST) await new Promise<void>((resolve) => waiting.push(resolve));
-    else busy += 1;
+  async function inProcess(job: ExpressionJob, owner: string): Promise<Json> {
+    if (busy >= MOST) {
+      await new Promise<void>((resolve) => waiting.set(owner, [...(waiting.get(owner) ?? []), resolve]));
+    } else busy += 1;
     try {
-      // It changes nothing, so that it can be asked again where the evaluator was ended by somebody else.
-      return await once(job, take()).catch((error) => {
-        if (error instanceof Failure && error.code === 'unavailable') return once(job, start());
+      // It changes nothing, so that it can be asked again where the evaluator ended by what may be no fault of its own.
+      const first = take();
+      return await once(job, first).catch((error) => {
+        const gone = !all.has(first) || !first.child.connected;
+        if (isUnavailable(error) && gone) return once(job, start());
         throw error;
       });
+    } catch (error) {
+      // The same befell a fresh one: by all one can tell it is the expression.
+      throw isUnavailable(error) && error.cause instanceof Failure ? error.cause : error;
     } finally {
-      const next = waiting.shift();
-      if (next) next();
-      else busy -= 1;
+      nextInTurn();
     }
+  }
+
+  /** The owner who waited longest for a turn; whoever has more to ask goes to the end. */
+  function nextInTurn(): void {
+    const [turn] = waiting;
+    if (turn === undefined) {
+      busy -= 1;
+      return;
+    }
+    const [owner, [next, ...others]] = turn;
+    waiting.delete(owner);
+    if (others.length > 0) waiting.set(owner, others);
+    next?.();
   }
 
   async function once(job: ExpressionJob, evaluator: Evaluator): Promise<Json> {
@@ -109,12 +130,12 @@ export function createExpressions(): Expressions {
   }
 
   return {
-    async give(asked) {
+    async give(asked, owner) {
       const { job, plain } = prepared(asked);
       if (plain) return perform(job);
       const bytes = Buffer.byteLength(JSON.stringify(job));
       if (bytes > MAX_SCOPE_BYTES) throw invalid(`reads ${bytes} bytes; ${MAX_SCOPE_BYTES} are allowed`);
-      return inProcess(job);
+      return inProcess(job, owner);
     },
     pids: () => [...all].flatMap(({ child }) => child.pid ?? []),
     async close() {
@@ -128,6 +149,10 @@ export function createExpressions(): Expressions {
       );
     },
   };
+}
+
+function isUnavailable(error: unknown): error is Failure {
+  return error instanceof Failure && error.code === 'unavailable';
 }
 
 function startEvaluator(): Evaluator {
@@ -158,13 +183,17 @@ function startEvaluator(): Evaluator {
     if (message.id !== asked?.id) return;
     if ('value' in message) settle(({ resolve }) => resolve(message.value));
     else if ('invalid' in message) fail(invalid(message.invalid));
+    else if ('unavailable' in message) fail(new Failure('unavailable', message.unavailable));
     else fail(new Error(message.broken));
   });
   child.on('error', () => fail(new Failure('unavailable', 'The evaluator of expressions could not be started')));
   child.on('exit', (code, signal) => {
-    if (late) fail(invalid(`takes longer than ${MAX_MS} ms`));
-    else if (OUT_OF_MEMORY.includes(signal ?? code)) fail(invalid(`takes more memory than ${HEAP_MB} MiB`));
-    else fail(new Failure('unavailable', `The evaluator of expressions ended (${signal ?? code})`));
+    const tooLarge = invalid(`takes more memory than ${HEAP_MB} MiB`);
+    if (OUT_OF_MEMORY.includes(signal ?? code)) return fail(tooLarge);
+    // It may have been given no time; a system short of memory may have ended it for what others took. `cause` is what
+    // it is once a fresh one ends so too.
+    const cause = late ? tooSlow() : signal === 'SIGKILL' ? tooLarge : undefined;
+    fail(new Failure('unavailable', `The evaluator of expressions ended (${signal ?? code})`, { cause }));
   });
   const evaluator: Evaluator = {
     child,

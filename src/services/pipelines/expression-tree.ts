@@ -8,8 +8,6 @@ const SMALL = new Set([
 ]);
 /** Calls that go through a list, with a variable that is new inside. */
 const LOOPS = new Set(['all', 'exists', 'exists_one', 'map', 'filter']);
-/** Every name read may stand for all that the run was given: as often can a plain expression hold it. */
-const MOST_READS = 16;
 
 export function namesRead(ast: ASTNode): { stages: ReadonlySet<string> | null; usesItem: boolean } {
   const stages = new Set<string>();
@@ -32,14 +30,15 @@ export function loopsIn(ast: ASTNode): number {
   return ast.op === 'rcall' && LOOPS.has(calledBy(ast)) ? inner + 1 : inner;
 }
 
-export function isPlain(ast: ASTNode): boolean {
-  let reads = 0;
-  const small = (node: ASTNode): boolean => {
-    if (node.op === 'id') reads += 1;
-    if ((node.op === 'call' || node.op === 'rcall') && !SMALL.has(calledBy(node))) return false;
-    return childrenOf(node).every(small);
-  };
-  return small(ast) && reads <= MOST_READS;
+/** Whether it goes through no list and calls nothing that makes more of what it is given. */
+export function isPlain(node: ASTNode): boolean {
+  if ((node.op === 'call' || node.op === 'rcall') && !SMALL.has(calledBy(node))) return false;
+  return childrenOf(node).every(isPlain);
+}
+
+/** How often it names something: each may stand for all that the run was given. */
+export function readsIn(node: ASTNode): number {
+  return childrenOf(node).reduce((sum, child) => sum + readsIn(child), node.op === 'id' ? 1 : 0);
 }
 
 function calledBy({ args }: ASTNode): string {

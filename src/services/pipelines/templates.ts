@@ -92,31 +92,36 @@ export function bareExpression(text: string, names: readonly string[]): Expressi
   return parseExpression(text, names);
 }
 
+function asText(made: Json): string {
+  return typeof made === 'string' ? made : JSON.stringify(made);
+}
+
 /** A copy in which every template is replaced. To be called within `withinTime`. */
 export function resolveTemplates<T extends Json>(value: T, names: readonly string[], scope: Scope): T {
   const cel = celScope(scope);
   let left = MAX_RESULT_BYTES;
-  const take = (made: Json): Json => {
-    left -= JSON.stringify(made).length;
+  const spend = (bytes: number): void => {
+    left -= bytes;
     if (left < 0) throw invalid(`templates give more than ${MAX_RESULT_BYTES} bytes`);
-    return made;
   };
   const text = (source: string): Json => {
     if (!source.includes('${')) return source;
     const parts = splitTemplate(source);
     const [only] = parts;
     if (parts.length === 1 && only && 'expression' in only) {
-      return take(evaluate(parseExpression(only.expression, names), cel));
+      const made = evaluate(parseExpression(only.expression, names), cel);
+      spend(JSON.stringify(made).length);
+      return made;
     }
-    return take(
-      parts
-        .map((part) => {
-          if ('text' in part) return part.text;
-          const made = evaluate(parseExpression(part.expression, names), cel);
-          return typeof made === 'string' ? made : JSON.stringify(made);
-        })
-        .join(''),
-    );
+    // Part by part: what is too large is not put together first.
+    let made = '';
+    for (const part of parts) {
+      const next = 'text' in part ? part.text : asText(evaluate(parseExpression(part.expression, names), cel));
+      spend(JSON.stringify(next).length - 2);
+      made += next;
+    }
+    spend(2);
+    return made;
   };
   const copy = (part: Json): Json => {
     if (typeof part === 'string') return text(part);

@@ -13,7 +13,7 @@ const scope: Scope = {
 };
 const names = ['load', 'other'];
 let expressions: Expressions;
-const value = (text: string): Promise<Json> => expressions.give({ op: 'value', text, names, scope });
+const value = (text: string): Promise<Json> => expressions.give({ op: 'value', text, names, scope }, 'ana');
 
 beforeAll(() => {
   expressions = createExpressions();
@@ -40,7 +40,7 @@ test('plain expressions start no process; others share one', async () => {
   const pids = expressions.pids();
   expect(pids).toHaveLength(1);
   const config = { a: '${input.rows.filter(x, x > 1)}', b: 'n is ${parameters.n}' };
-  const given = await expressions.give({ op: 'templates', value: config, names, scope });
+  const given = await expressions.give({ op: 'templates', value: config, names, scope }, 'ana');
   expect(given).toEqual({ a: [2, 3], b: 'n is 5' });
   expect(expressions.pids()).toEqual(pids);
 });
@@ -87,4 +87,48 @@ test('where somebody else ends the evaluator, another takes its place', async ()
   for (const pid of pids) process.kill(pid, 'SIGHUP');
   expect(await asked).toBe(1_998);
   expect(expressions.pids().some((pid) => pids.includes(pid))).toBe(false);
+});
+
+test.each([
+  ['killed by somebody else', 'SIGKILL'],
+  // It never answers, until its time is up.
+  ['given no processor', 'SIGSTOP'],
+] as const)('an expression is not blamed for an evaluator that was %s', async (_, signal) => {
+  await value('input.rows.map(x, x)');
+  const pids = expressions.pids();
+  const asked = value('parameters.list.filter(x, x > 1).size()');
+  for (const pid of pids) process.kill(pid, signal);
+  expect(await asked).toBe(1_998);
+  expect(expressions.pids().some((pid) => pids.includes(pid))).toBe(false);
+});
+
+test('one whose every evaluator is killed is', async () => {
+  const asked = value('input.rows.map(x, x)').then(null, (error: unknown) => error);
+  let over = false;
+  void asked.then(() => {
+    over = true;
+  });
+  // Each as soon as it is there: none gets to answer.
+  while (!over) {
+    for (const pid of expressions.pids()) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // Gone already.
+      }
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(await asked).toMatchObject({ code: 'invalid_pipeline', message: expect.stringContaining('more memory than') });
+});
+
+test('owners take turns: one who asks for much holds up nobody else for longer than one expression', async () => {
+  const ends: string[] = [];
+  const ask = async (owner: string) => {
+    await expressions.give({ op: 'value', text: 'input.rows.map(x, x)', names, scope }, owner);
+    ends.push(owner);
+  };
+  await Promise.all([...Array.from({ length: 20 }, () => ask('much')), ask('one'), ask('other')]);
+  // Two are at work when they ask, and as many may end beside each of them.
+  expect(Math.max(ends.indexOf('one'), ends.indexOf('other'))).toBeLessThan(8);
 });
