@@ -13,6 +13,9 @@ interface OutputTable {
   written: Date | null;
 }
 
+/** Whoever reads the table may take hours; readers that come later would wait behind a drop that waits. */
+const DROP_WAIT = '2s';
+
 type Client = Pick<pg.PoolClient, 'query'>;
 
 /** One at a time for a table, until the transaction ends: two that make, replace or drop it would meet half-way. */
@@ -55,13 +58,14 @@ export async function listOutputTables(client: Client): Promise<string[]> {
 
 /**
  * Drops a table of ours that was last written before `before`; resolves with whether it did. One that others build upon
- * (a view, a foreign key) stays: throws what Postgres says.
+ * (a view, a foreign key), or that is read or written just now, stays: throws what Postgres says.
  */
 export async function dropOutputTable(pool: pg.Pool, table: string, before: Date): Promise<boolean> {
   const client = await pool.connect();
   let broken: Error | undefined;
   try {
     await client.query('BEGIN');
+    await client.query(`SET LOCAL lock_timeout = '${DROP_WAIT}'`);
     await lockOutputTable(client, table);
     const found = await findOutputTable(client, table);
     const old = found?.owner != null && found.written !== null && found.written < before;

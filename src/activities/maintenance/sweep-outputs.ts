@@ -31,7 +31,7 @@ async function sweepTables({ pool, log }: Pick<Deps, 'pool' | 'log'>, before: Da
     try {
       if (await dropOutputTable(pool, table, before)) removed += 1;
     } catch (err) {
-      // Somebody built a view on it: theirs goes first.
+      // Somebody built a view on it: theirs goes first. Or somebody reads it: the next sweep comes within the hour.
       log.warn({ err, table }, 'an output table is past its retention and cannot be dropped');
     }
   }

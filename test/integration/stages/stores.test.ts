@@ -211,6 +211,27 @@ describe('what was published', () => {
     }
     await output({ table: { name: 'aged_unsaid', mode: 'append' } });
   });
+
+  test('and is being read for long, stays until a later sweep and keeps no other reader waiting', async () => {
+    for (const name of ['aged_read', 'aged_unread']) {
+      await output({ table: { name } });
+      await query(`COMMENT ON TABLE pipeline_output.${name}
+        IS 'ostinato pipeline output of alice; written 2020-01-01T00:00:00.000Z'`);
+    }
+    const reader = await database.pool.connect();
+    try {
+      await reader.query('BEGIN');
+      await reader.query('SELECT count(*) FROM pipeline_output.aged_read');
+      expect(await sweep(1)).toBe(1);
+      expect(await query('SELECT count(*)::int AS n FROM pipeline_output.aged_read')).toEqual([{ n: 25 }]);
+      expect(await tables()).not.toContain('aged_unread');
+    } finally {
+      await reader.query('ROLLBACK');
+      reader.release();
+    }
+    expect(await sweep(1)).toBe(1);
+    expect(await tables()).not.toContain('aged_read');
+  });
 });
 
 describe('the search index', () => {
