@@ -1,7 +1,8 @@
 /**
  * Records the histories that `replay.test.ts` replays: `npm run record -- [group or history…]`. Only for new workflows or
  * `patched()` ones: name what is new, and no other history changes. `runPipeline-unasked` was recorded before compensating
- * stages asked for approvals, and cannot be again.
+ * stages asked for approvals, `runPipeline-looking-…` when runs still looked at tasks of others every five seconds: they
+ * cannot be again.
  */
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
