@@ -32,8 +32,11 @@ export interface RateState {
 }
 
 export interface RateLimits {
-  /** Counts one call of `caller`. Null where the class has no limit. Resolves at once as long as there are points here. */
-  take(caller: string, kind: RateClass): RateState | null | Promise<RateState>;
+  /**
+   * Counts one call of `caller`. Null where the class has no limit. Resolves at once as long as there are points here.
+   * `leave`: a part of the limit, from 0 to 1, that this call does not touch, so that other calls find it.
+   */
+  take(caller: string, kind: RateClass, leave?: number): RateState | null | Promise<RateState>;
   /** Where a caller stands in every class that has a limit, without counting. */
   look(caller: string): Promise<RateState[]>;
   close(): Promise<void>;
@@ -48,6 +51,8 @@ interface Window {
   /** Points spent here in this window. */
   spent: number;
   until: number;
+  /** What is here was granted by this process itself, the whole limit at once. */
+  isAlone: boolean;
   asking: Promise<void> | null;
 }
 
@@ -70,7 +75,7 @@ export function openRateLimits(options: {
   function windowOf(key: string): Window {
     let window = windows.get(key);
     if (!window) {
-      window = { left: 0, beyond: 0, spent: 0, until: 0, asking: null };
+      window = { left: 0, beyond: 0, spent: 0, until: 0, isAlone: false, asking: null };
       windows.set(key, window);
     }
     return window;
@@ -93,34 +98,46 @@ export function openRateLimits(options: {
 
   /** Takes a handful from the store, or what is left there. */
   async function ask(key: string, window: Window, limit: number): Promise<void> {
-    const handful = Math.max(1, Math.floor(limit / HANDFULS));
+    const handful = handfulOf(limit);
     const counted = await count(() => store.add(key, handful));
     const isNew = window.until <= now();
     if (counted === null) {
       if (isNew) begin(window, now() + WINDOW_MS);
+      window.isAlone = true;
       window.left = Math.max(0, limit - window.spent);
       window.beyond = 0;
       return;
     }
     if (isNew || Math.abs(counted.until - window.until) > SAME_WINDOW_MS) begin(window, counted.until);
+    window.isAlone = false;
     // Of the handful only what lies below the limit is ours.
     window.left += Math.min(handful, Math.max(0, limit - (counted.points - handful)));
     window.beyond = Math.max(0, limit - counted.points);
   }
 
-  function askOnce(key: string, window: Window, limit: number): Promise<void> {
-    window.asking ??= ask(key, window, limit).finally(() => {
+  /** Takes a handful when as many points as are to be spared are left in the store after it; else only learns how many are. */
+  async function askSparing(key: string, window: Window, limit: number, spared: number): Promise<void> {
+    // Handfuls of which the last would lie in what is spared could be spent by nobody else.
+    const counted = spared === 0 ? null : await count(() => store.read(key));
+    if (counted === null || limit - counted.points - handfulOf(limit) >= spared) return ask(key, window, limit);
+    const isNew = window.until <= now();
+    if (isNew || Math.abs(counted.until - window.until) > SAME_WINDOW_MS) begin(window, counted.until);
+    window.beyond = Math.max(0, limit - counted.points);
+  }
+
+  function askOnce(key: string, window: Window, limit: number, spared: number): Promise<void> {
+    window.asking ??= askSparing(key, window, limit, spared).finally(() => {
       window.asking = null;
     });
     return window.asking;
   }
 
-  function spend(key: string, window: Window, limit: number, kind: RateClass): RateState {
+  function spend(key: string, window: Window, limit: number, kind: RateClass, spared: number): RateState {
     window.left -= 1;
     window.spent += 1;
     const handful = Math.floor(limit / HANDFULS);
-    if (handful >= WORTH_ASKING_AHEAD && window.left < handful / 4 && window.beyond > 0) {
-      void askOnce(key, window, limit);
+    if (handful >= WORTH_ASKING_AHEAD && window.left < handful / 4 && window.beyond > spared) {
+      void askOnce(key, window, limit, spared);
     }
     return state(window, limit, kind, false);
   }
@@ -135,26 +152,36 @@ export function openRateLimits(options: {
     };
   }
 
-  async function takeSlowly(key: string, window: Window, limit: number, kind: RateClass): Promise<RateState> {
+  async function takeSlowly(
+    key: string,
+    window: Window,
+    limit: number,
+    kind: RateClass,
+    spared: number,
+  ): Promise<RateState> {
+    const needed = spared === 0 ? 1 : handfulOf(limit) + spared;
     for (;;) {
       const isOver = window.until <= now();
-      if (!isOver && window.left > 0) return spend(key, window, limit, kind);
+      if (!isOver && inHand(window, spared) > 0) return spend(key, window, limit, kind, spared);
       // A window of which everything is spent; without `asking` there is no more to come.
-      if (!isOver && window.beyond === 0 && window.asking === null) return state(window, limit, kind, true);
-      await askOnce(key, window, limit);
+      if (!isOver && window.beyond < needed && window.asking === null) return state(window, limit, kind, true);
+      await askOnce(key, window, limit, spared);
+      if (window.until > now()) continue;
       // A window that ended while the store was being asked: its point serves the call that asked for it.
-      if (window.until <= now() && window.left > 0) return spend(key, window, limit, kind);
+      if (inHand(window, spared) > 0) return spend(key, window, limit, kind, spared);
+      if (spared > 0) return state(window, limit, kind, true);
     }
   }
 
   return {
-    take(caller, kind) {
+    take(caller, kind, leave = 0) {
       const limit = limits[kind];
       if (limit === 0) return null;
+      const spared = Math.floor(limit * leave);
       const key = keyOf(caller, kind);
       const window = windowOf(key);
-      if (window.left > 0 && now() < window.until) return spend(key, window, limit, kind);
-      return takeSlowly(key, window, limit, kind);
+      if (inHand(window, spared) > 0 && now() < window.until) return spend(key, window, limit, kind, spared);
+      return takeSlowly(key, window, limit, kind, spared);
     },
 
     look(caller) {
@@ -184,7 +211,17 @@ export function openRateLimits(options: {
   };
 }
 
+function handfulOf(limit: number): number {
+  return Math.max(1, Math.floor(limit / HANDFULS));
+}
+
+/** Points to spend here: a handful was taken when enough was left to be spared, but not what a process granted itself. */
+function inHand(window: Window, spared: number): number {
+  return window.isAlone ? window.left - spared : window.left;
+}
+
 function begin(window: Window, until: number): void {
+  window.isAlone = false;
   window.left = 0;
   window.beyond = 0;
   window.spent = 0;

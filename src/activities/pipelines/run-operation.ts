@@ -6,6 +6,7 @@ import type { Json, JsonObject } from '../../schema/json.ts';
 import type { StageRef } from '../../schema/pipeline-flow.ts';
 import type { Principal } from '../../schema/principal.ts';
 import type { ArtifactRef, StageOutput } from '../../schema/stages/contract.ts';
+import { retryDelayMs } from '../../services/limits/rates.ts';
 import { currentPrincipal, delegatedRequestId } from '../../services/pipelines/principal.ts';
 import { lockRun } from '../../stores/pipeline-runs.ts';
 import { setStage } from '../../stores/pipeline-stages.ts';
@@ -30,8 +31,8 @@ export type Operate = (call: {
 }) => Promise<unknown>;
 
 /**
- * A call that the caller's rate limit refuses puts the try off until the limit says, however often: it is no failure, its
- * waiting is not of the stage's time, and it holds no place here meanwhile.
+ * A call that the caller's rate limit refuses puts the try off until the limit says, and a little longer by chance, however
+ * often: it is no failure, its waiting is not of the stage's time, and it holds no place here meanwhile.
  */
 export async function runOperation(deps: PipelineDeps, operate: Operate, ref: StageRef): Promise<void> {
   const data = await readRun(deps.db, ref.run_id);
@@ -64,7 +65,11 @@ export async function runOperation(deps: PipelineDeps, operate: Operate, ref: St
     const { seconds } = refused;
     if (seconds === null || !(error instanceof ApplicationFailure) || error.type !== 'too_many_requests') throw error;
     await putOff(deps, ref, error.message);
-    throw ApplicationFailure.create({ type: error.type, message: error.message, nextRetryDelay: seconds * 1000 });
+    throw ApplicationFailure.create({
+      type: error.type,
+      message: error.message,
+      nextRetryDelay: retryDelayMs(seconds),
+    });
   }
 }
 

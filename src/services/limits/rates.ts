@@ -14,12 +14,22 @@ export function rateClassOf(operation: Limited, caller: Pick<Principal, 'role'>)
   return operation.http?.method === 'get' || operation.mcp?.readOnly ? 'read' : 'write';
 }
 
+/** Of each limit, what only the caller's own hand spends: it can pause or cancel a run that calls as fast as it may. */
+const OWN_SHARE = 0.2;
+/** What was refused comes again within so long of the window's end, and not all at its first moment. */
+const SPREAD_MS = 5_000;
+
 /**
  * Counts one call. Resolves with where the caller stands, refused or not; null where there is no limit. What a workflow
- * does for its caller counts as the caller's own.
+ * does for its caller counts as the caller's own, and leaves a fifth of the limit.
  */
 export async function countCall(limits: RateLimits, caller: Principal, kind: RateClass): Promise<RateState | null> {
-  return limits.take(caller.id, kind);
+  return limits.take(caller.id, kind, caller.via === 'delegated' ? OWN_SHARE : 0);
+}
+
+/** When a workflow tries again what was refused: milliseconds from now, `seconds` and up to 5 s more by chance. */
+export function retryDelayMs(seconds: number, chance: () => number = Math.random): number {
+  return Math.ceil(seconds * 1000 + chance() * SPREAD_MS);
 }
 
 /** The Failure of a refused call. */

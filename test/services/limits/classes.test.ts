@@ -1,7 +1,9 @@
 /** Which limit each operation of the house counts against. */
 import { describe, expect, it } from 'vitest';
 import { operations } from '../../../src/operations/index.ts';
-import { rateClassOf } from '../../../src/services/limits/rates.ts';
+import { countCall, rateClassOf, retryDelayMs } from '../../../src/services/limits/rates.ts';
+import { openRateLimits } from '../../../src/stores/rate-limits.ts';
+import { sharedStore } from './shared-store.ts';
 
 const of = (name: string, role: 'admin' | 'agent' = 'admin') => {
   const operation = operations.find((one) => one.name === name);
@@ -31,5 +33,29 @@ describe('the class of a call', () => {
     const own = operations.filter(({ permission }) => permission === 'agents:work');
     for (const { name } of own) expect([name, of(name)]).toEqual([name, 'agent']);
     expect(of('whoami', 'agent')).toBe('agent');
+  });
+});
+
+describe('what a run does for its caller', () => {
+  it('leaves a fifth of the limit to the caller', async () => {
+    const log = { info: () => {}, warn: () => {} };
+    const limits = openRateLimits({
+      store: sharedStore(Date.now),
+      limits: { read: 0, write: 10, search: 0, agent: 0 },
+      log,
+    });
+    const ada = { id: 'ada', name: 'ada', role: 'developer' as const, grants: [], keyId: null };
+    const outcomes = async (via: 'delegated' | 'api_key') => {
+      const states = [];
+      for (let call = 0; call < 10; call += 1) states.push(await countCall(limits, { ...ada, via }, 'write'));
+      return states.filter((state) => state?.refused === false).length;
+    };
+    expect(await outcomes('delegated')).toBe(8);
+    expect(await outcomes('api_key')).toBe(2);
+  });
+
+  it('comes again after the window, spread over five seconds', () => {
+    expect([0, 0.25, 1].map((chance) => retryDelayMs(7, () => chance))).toEqual([7_000, 8_250, 12_000]);
+    expect(new Set(Array.from({ length: 20 }, () => retryDelayMs(7))).size).toBeGreaterThan(1);
   });
 });

@@ -22,10 +22,16 @@ function stage(limits: Partial<Record<RateClass, number>>, processes = 1) {
 }
 
 /** How many of `calls` were let through. */
-async function granted(limiter: RateLimits, calls: number, caller = 'ada', kind: RateClass = 'read'): Promise<number> {
+async function granted(
+  limiter: RateLimits,
+  calls: number,
+  caller = 'ada',
+  kind: RateClass = 'read',
+  leave = 0,
+): Promise<number> {
   let count = 0;
   for (let call = 0; call < calls; call += 1) {
-    const state = await limiter.take(caller, kind);
+    const state = await limiter.take(caller, kind, leave);
     if (!state?.refused) count += 1;
   }
   return count;
@@ -115,6 +121,52 @@ describe('several processes', () => {
     // Of the first one's handfuls three points are unspent and count as used.
     expect(read).toMatchObject({ class: 'read', limit: 100, remaining: 100 - 10 - 12 });
     expect(write).toMatchObject({ class: 'write', remaining: 10, resetSeconds: 0 });
+  });
+});
+
+describe('calls that leave a part of the limit', () => {
+  const sparing = (limiter: RateLimits, calls: number) => granted(limiter, calls, 'ada', 'read', 0.2);
+
+  it.each([5, 10, 100, 600, 6_000])('leave it of %i, here and to another process', async (limit) => {
+    for (const own of [0, 1]) {
+      const { limiters, pass } = stage({ read: limit }, 2);
+      const owns = limiters[own] as RateLimits;
+      expect(await sparing(limiters[0], limit)).toBe(limit * 0.8);
+      expect(await limiters[0].take('ada', 'read', 0.2)).toMatchObject({ refused: true, resetSeconds: 60 });
+      expect(await granted(owns, limit)).toBe(limit * 0.2);
+      expect(await sparing(limiters[0], 5)).toBe(0);
+      pass(61_000);
+      expect(await sparing(limiters[0], limit)).toBe(limit * 0.8);
+    }
+  });
+
+  it('leave it when all come at once, through several processes', async () => {
+    const { limiters } = stage({ read: 100 }, 3);
+    const states = await Promise.all(
+      Array.from({ length: 300 }, (_, n) => (limiters[n % 2] as RateLimits).take('ada', 'read', 0.2)),
+    );
+    // Two that read at the same moment can both take a handful.
+    expect(states.filter((state) => !state?.refused).length).toBeGreaterThanOrEqual(75);
+    expect(await granted(limiters[2] as RateLimits, 100)).toBeGreaterThanOrEqual(15);
+  });
+
+  it('take only what is above it once the own calls have spent the most', async () => {
+    const { limiters } = stage({ read: 100 }, 2);
+    expect(await granted(limiters[1] as RateLimits, 70)).toBe(70);
+    expect(await sparing(limiters[0], 50)).toBe(10);
+    expect(await granted(limiters[1] as RateLimits, 50)).toBe(20);
+  });
+
+  it('do not ask for ever when they are refused, and leave it while the store is away', async () => {
+    const { limiters, store } = stage({ read: 100 });
+    await sparing(limiters[0], 90);
+    const { adds } = store;
+    expect(await sparing(limiters[0], 50)).toBe(0);
+    expect(store.adds).toBe(adds);
+    const away = stage({ read: 100 });
+    away.store.isAway = true;
+    expect(await sparing(away.limiters[0], 100)).toBe(80);
+    expect(await granted(away.limiters[0], 100)).toBe(20);
   });
 });
 
