@@ -1,11 +1,13 @@
 /** Slots left for agents that wait in a claim: in many lanes, among several that wait, and how often the lock is taken. */
 import { sql } from 'kysely';
+import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Deps } from '../../../src/deps.ts';
 import { tellRoom } from '../../../src/services/agents/room.ts';
 import { claimTasks } from '../../../src/services/tasks/claim.ts';
 import { admitTask, type NewTask } from '../../../src/services/tasks/submit.ts';
 import { claimNext, keepWaiting } from '../../../src/stores/task-claims.ts';
+import { TASKS_CHANNEL } from '../../../src/stores/task-events.ts';
 import { admit } from '../../../src/stores/task-queue.ts';
 import { putAgent } from '../agents/rows.ts';
 import { caller } from '../agents/stand.ts';
@@ -118,6 +120,30 @@ test('claims that end with nothing do not wake one another over a task that none
   await expect.poll(async () => (await Promise.all(agents.slice(0, 5).map(waiting))).filter(Boolean).length).toBe(5);
   for (let n = 0; n < 5; n++) await submit({ capabilities: ['cpu'] });
   expect((await Promise.all(claims)).flat()).toHaveLength(5);
+});
+
+test('a submission rings for those that wait only when there is something for one of them', async () => {
+  const rings: string[] = [];
+  const listener = new pg.Client({ connectionString: deps.config.DATABASE_URL });
+  await listener.connect();
+  try {
+    listener.on('notification', ({ payload }) => rings.push(payload ?? ''));
+    await listener.query(`LISTEN ${TASKS_CHANNEL}`);
+    const told = async (mark: string) => {
+      // Rings arrive in the order of their commits.
+      await sql`SELECT pg_notify(${TASKS_CHANNEL}, ${mark})`.execute(deps.db);
+      await expect.poll(() => rings.at(-1)).toBe(mark);
+      return rings.splice(0).length - 1;
+    };
+    await puller({ capabilities: ['cpu'] });
+    await submit({ capabilities: ['gpu'] });
+    await submit({ executor: 'builtin' });
+    expect(await told('first')).toBe(0);
+    await submit({ capabilities: ['cpu'] });
+    expect(await told('second')).toBe(1);
+  } finally {
+    await listener.end();
+  }
 });
 
 test('told often that there is room, one round of admissions runs and one follows', async () => {
