@@ -87,13 +87,13 @@ export interface RunListQuery extends RunsOf, PageOf {
 
 /**
  * Whether the row's `run_id` names a run that was granted. No condition without a grant: one that never holds would
- * still keep Postgres from the owner's index (measured: 50,000 rows read and sorted for a page of 50).
+ * still keep Postgres from reading in the owner's order. The ids are an array: a subquery in an OR means that every row is read.
  */
 export function ofGranted({ runs, pipelines, workflows }: RunGrants): RawBuilder<SqlBool>[] {
   if (runs.length + pipelines.length + workflows.length === 0) return [];
   return [
-    sql<SqlBool>`run_id IN (SELECT run_id FROM pipeline_runs WHERE run_id = ANY(${runs}::text[])
-      OR pipeline_id = ANY(${pipelines}::text[]) OR workflow_id = ANY(${workflows}::text[]))`,
+    sql<SqlBool>`run_id = ANY(ARRAY(SELECT run_id FROM pipeline_runs WHERE run_id = ANY(${runs}::text[])
+      OR pipeline_id = ANY(${pipelines}::text[]) OR workflow_id = ANY(${workflows}::text[])))`,
   ];
 }
 

@@ -33,6 +33,8 @@ describe.each([
   });
 
   test.each(['runs', 'pipelines', 'workflows'] as const)('and what a grant of %s opens', async (kind) => {
-    expect(await statement({ ...none, [kind]: ['one'] })).toMatch(/"owner" in \(\$1\) or run_id IN \(SELECT run_id/);
+    expect(await statement({ ...none, [kind]: ['one'] })).toMatch(
+      /"owner" in \(\$1\) or run_id = ANY\(ARRAY\(SELECT run_id/,
+    );
   });
 });

@@ -14,6 +14,7 @@ import { up as pipelineTries } from './0011_pipeline_tries.ts';
 import { up as waitingAgents } from './0012_waiting_agents.ts';
 import { up as offlineSince } from './0013_offline_since.ts';
 import { up as namelessPlaces } from './0014_nameless_places.ts';
+import { up as runLists } from './0015_run_lists.ts';
 
 export const MIGRATIONS: { name: string; up(db: Kysely<never>): Promise<void> }[] = [
   { name: '0001_ingestion', up: ingestion },
@@ -30,4 +31,5 @@ export const MIGRATIONS: { name: string; up(db: Kysely<never>): Promise<void> }[
   { name: '0012_waiting_agents', up: waitingAgents },
   { name: '0013_offline_since', up: offlineSince },
   { name: '0014_nameless_places', up: namelessPlaces },
+  { name: '0015_run_lists', up: runLists },
 ];
