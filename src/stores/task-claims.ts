@@ -32,8 +32,6 @@ export interface Claim {
   others_wait_for?: number;
 }
 
-const NONE: ReadonlySet<string> = new Set();
-
 /**
  * Gives the agent the tasks that are next for it, at most `max` and at most as many as it has room for. Slots for what
  * goes before and is better done by others that wait are not touched. A claim with an id that was served already is
@@ -58,13 +56,18 @@ export async function claimNext(db: Db, claim: Claim): Promise<ClaimedRow[]> {
       ? await withRivals(trx, claim.agent_id, lanes, heads)
       : { possible: heads.filter((head) => isTaken(head, lanes)), leave: () => false };
     const taken = new Map<string, number>();
+    /** Lanes of others that have no more room for them. */
+    const over = new Set<string>();
     const ids: string[] = [];
     let left = 0;
     while (ids.length + left < free && ids.length < most) {
-      const head = takeNext(possible, taken, NONE);
+      const head = takeNext(possible, taken, over);
       if (head === null) break;
       const mine = !leave(head);
-      if (mine && !lanes.has(head.lane)) continue;
+      if (mine && !lanes.has(head.lane)) {
+        over.add(head.lane);
+        continue;
+      }
       if (mine) {
         const by = { mode: 'pull' as const, agent_id: claim.agent_id };
         if (!(await assign(trx, head, by, claim.claim_id))) continue;
