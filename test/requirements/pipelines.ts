@@ -150,6 +150,9 @@ export const PIPELINES: Requirement[] = [
       'of many operations at once no more run than the limit allows, and the rest can be cancelled',
       "a caller's long list does not hold up another caller: they take turns",
     ),
+    t('integration/limits/http', "counts as the caller's own, and leaves the last fifth for the caller's own hand"),
+    t('services/limits/classes', 'comes again after the window, spread over five seconds'),
+    t('services/limits/rate-limits', 'leave it of %i, here and to another process'),
   ),
   need(
     'p3.16',

@@ -246,7 +246,7 @@ describe('MCP', () => {
 });
 
 describe('what a workflow does for its caller', () => {
-  it("counts as the caller's own", async () => {
+  it("counts as the caller's own, and leaves the last fifth for the caller's own hand", async () => {
     const { deps } = stand;
     const caller: Principal = {
       id: 'delegate',
@@ -264,7 +264,11 @@ describe('what a workflow does for its caller', () => {
       signal: new AbortController().signal,
       report: () => {},
     };
-    for (let at = 0; at < 10; at += 1) expect(await invoke(deps, change, invocation, {})).toEqual({ ok: true });
-    await expect(invoke(deps, change, invocation, {})).rejects.toMatchObject({ code: 'too_many_requests' });
+    const over = { code: 'too_many_requests' };
+    for (let at = 0; at < 8; at += 1) expect(await invoke(deps, change, invocation, {})).toEqual({ ok: true });
+    await expect(invoke(deps, change, invocation, {})).rejects.toMatchObject(over);
+    const own = { ...invocation, principal: { ...caller, via: 'api_key' as const } };
+    for (let at = 0; at < 2; at += 1) expect(await invoke(deps, change, own, {})).toEqual({ ok: true });
+    await expect(invoke(deps, change, own, {})).rejects.toMatchObject(over);
   });
 });
