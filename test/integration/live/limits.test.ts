@@ -102,6 +102,21 @@ describe('connections', () => {
     expect(silent[1]?.ws.readyState).toBe(silent[1]?.ws.OPEN);
     await next?.close();
   });
+
+  it('make way without answering the close too', async () => {
+    const server = await serve({ env: { WS_MAX_CONNECTIONS: 2 }, limits: { authMs: 60_000, lingerMs: 60_000 } });
+    const deaf = await connect(server);
+    deaf.ws.pause();
+    let next: Client | undefined;
+    const tryAgain = async () => {
+      next ??= await connect(server, { token: admin }).catch(() => undefined);
+      return next !== undefined;
+    };
+    await expect.poll(tryAgain, { timeout: 8_000 }).toBe(true);
+    expect(await open(server)).toBe(1);
+    deaf.ws.terminate();
+    await next?.close();
+  });
 });
 
 describe('a reader that takes nothing', () => {
