@@ -1,11 +1,11 @@
 /** One stage of a run from its turn to its end: planned, approved, tried as often as it may, item by item where it has items. */
 import { condition, isCancellation, patched } from '@temporalio/workflow';
-import type { PlannedStage, RunRef, StagePlan, StageWay } from '../schema/pipeline-flow.ts';
+import type { PlannedStage, RunRef, StagePlan } from '../schema/pipeline-flow.ts';
 import type { FailureRecord } from '../schema/tables.ts';
 import { failureOf } from './failure-of.ts';
 import type { RunControl } from './pipeline-control.ts';
 import { pipelineRows, stageSteps } from './pipeline-steps.ts';
-import { oneTry } from './pipeline-try.ts';
+import { oneTry, type Tried } from './pipeline-try.ts';
 
 /** `yielded`: not over; a later run of the workflow, or none, goes on with it. */
 export type StageEnd =
@@ -78,13 +78,6 @@ async function approval({ ref, control }: RunContext, stage: number, gives: Give
       ? { code: 'approval_expired', detail: 'Nobody decided in time' }
       : { code: 'approval_rejected', detail: 'The approval was refused' };
   return { end: 'failed', error, tries: 0 };
-}
-
-export interface Tried {
-  stage: number;
-  item: number;
-  plan: StagePlan;
-  way: StageWay;
 }
 
 /** Tries until it works or may not be tried any more, ever later. */

@@ -15,14 +15,21 @@ import {
   sleep,
 } from '@temporalio/workflow';
 import { QUEUES, SEARCH_ATTRIBUTES, WORKFLOWS } from '../schema/names.ts';
-import type { OpenedTask, StageRef } from '../schema/pipeline-flow.ts';
+import type { OpenedTask, StagePlan, StageRef, StageWay } from '../schema/pipeline-flow.ts';
 import type { TaskOutcome } from '../schema/task-flow.ts';
-import type { Tried } from './pipeline-stage.ts';
 import { operationSteps, pipelineRows, stageSteps, taskWaits } from './pipeline-steps.ts';
 
 /** Runs that began before a task of somebody else's was waited for by an activity look at it this often. */
 const LOOK_EVERY = '5 seconds';
 const WAITS_BY_ACTIVITY = 'tasks of others are waited for by an activity';
+
+/** A stage, or one item of it, and how it is done. */
+export interface Tried {
+  stage: number;
+  item: number;
+  plan: StagePlan;
+  way: StageWay;
+}
 
 /** Resolves with whether it came to its end, or gave way to a later run of the workflow. Throws what the try failed with. */
 export async function oneTry(at: StageRef, { way, plan }: Tried, yields: () => boolean): Promise<'done' | 'yielded'> {

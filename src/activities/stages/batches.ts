@@ -3,7 +3,7 @@ import { Failure } from '../../schema/failures.ts';
 import type { BatchRef, StageOutput, StageRequest, StageRunner } from '../../schema/stages/contract.ts';
 import { ProcessingConfig } from '../../schema/stages/processing.ts';
 import { type Job, mainInput, openSession, POSITION, type StageDeps, writeDataset, writeTableArtifact } from './job.ts';
-import { planOf } from './processing/run.ts';
+import { planOf } from './processing/plan.ts';
 import { literal } from './quote.ts';
 import { inWorkspace, type StageEngines } from './runner.ts';
 

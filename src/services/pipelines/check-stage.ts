@@ -3,8 +3,8 @@ import { Failure, type Fault } from '../../schema/failures.ts';
 import type { Json } from '../../schema/json.ts';
 import { TASK_TYPES, type TaskType } from '../../schema/names.ts';
 import { stageFaults } from '../../schema/stages/index.ts';
-import type { CheckOptions, Outline } from './check.ts';
 import type { Expression } from './expressions.ts';
+import type { CheckOptions, Outline } from './outline.ts';
 import { bareExpression, expressionsOf, type Template, templatesOf } from './templates.ts';
 
 export function checkStage(index: number, outline: Outline, options: CheckOptions): Fault[] {

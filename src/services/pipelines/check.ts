@@ -5,23 +5,7 @@ import { STAGE_TYPES } from '../../schema/names.ts';
 import { MAX_DEFINITION_BYTES, MAX_DEPTH, PipelineDefinition, STORABLE } from '../../schema/pipelines.ts';
 import { checkStage } from './check-stage.ts';
 import { cyclesOf, type Edge, needsOf, upstreamOf } from './graph.ts';
-
-export interface CheckOptions {
-  /** Whether a stage can run the operation of this name. */
-  operates(name: string): boolean;
-  /** Longest timeout of a stage, in seconds. */
-  maxTimeout: number;
-}
-
-/** What could be read of a definition that may be wrong in any way. */
-export interface Outline {
-  stages: JsonObject[];
-  names: (string | null)[];
-  edges: Edge[];
-  upstream: Set<number>[];
-  /** For each stage the one whose compensation it is. */
-  compensates: Map<number, number>;
-}
+import type { CheckOptions, Outline } from './outline.ts';
 
 /** Resolves with the definition, or throws Failure('invalid_pipeline') with every fault. */
 export function checkedDefinition(raw: unknown, options: CheckOptions): PipelineDefinition {

@@ -10,7 +10,7 @@ import type { Embedder } from '../../../stores/contract.ts';
 import { indexRows } from '../index-rows.ts';
 import { type Job, mainInput, openSession, POSITION, writeDataset } from '../job.ts';
 import { literal, name } from '../quote.ts';
-import type { BatchPlan } from './run.ts';
+import type { BatchPlan } from './plan.ts';
 
 /** Embedders cut what is longer; sending more only costs. */
 const MAX_CHARACTERS = 8_000;

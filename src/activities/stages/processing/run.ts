@@ -4,15 +4,8 @@ import type { StageOutput } from '../../../schema/stages/contract.ts';
 import type { ProcessingConfig } from '../../../schema/stages/processing.ts';
 import { type Job, mainInput } from '../job.ts';
 import { embedRows } from './embed.ts';
+import { planOf } from './plan.ts';
 import { processSql } from './sql.ts';
-
-const BATCH_SIZE = 10_000;
-
-export interface BatchPlan {
-  size: number;
-  workers: number;
-  batches: number;
-}
 
 export async function processBatches(job: Job<ProcessingConfig>): Promise<StageOutput> {
   const { config } = job;
@@ -26,19 +19,4 @@ export async function processBatches(job: Job<ProcessingConfig>): Promise<StageO
     artifacts: [],
     summary: { rows_in: dataset.rows, rows: dataset.rows, batches: plan.batches, batch_size: plan.size },
   };
-}
-
-/** Sizes that the configuration leaves open come from the parameters of the execution. */
-export function planOf(job: Pick<Job<ProcessingConfig>, 'config' | 'request'>, rows: number): BatchPlan {
-  const size =
-    job.config.batch_size ?? whole(job.request.parameters.batch_size, 'batch_size', 10_000_000) ?? BATCH_SIZE;
-  const workers =
-    job.config.parallel_workers ?? whole(job.request.parameters.parallel_workers, 'parallel_workers', 64) ?? 1;
-  return { size, workers, batches: Math.ceil(rows / size) };
-}
-
-function whole(value: unknown, what: string, most: number): number | undefined {
-  if (value === undefined || value === null) return undefined;
-  if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= most) return value;
-  throw new Failure('invalid_input', `parameters.${what} must be a whole number from 1 to ${most}`);
 }

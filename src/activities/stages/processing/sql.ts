@@ -3,7 +3,7 @@ import type { StageOutput } from '../../../schema/stages/contract.ts';
 import type { Session } from '../engine/pool.ts';
 import { type Job, mainInput, openSession, POSITION, writeDataset } from '../job.ts';
 import { list } from '../quote.ts';
-import type { BatchPlan } from './run.ts';
+import type { BatchPlan } from './plan.ts';
 
 const PLACE = { at: 'sql' };
 const PART = 'FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 122880';
