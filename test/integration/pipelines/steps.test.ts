@@ -103,7 +103,11 @@ test('while the expressions of a stage are evaluated, its run is locked by nobod
 test('what was evaluated for an attempt that is over by then is not written', async () => {
   const ref = await running();
   const { db } = stand.deps;
-  const next = () => sql`UPDATE pipeline_runs SET attempt = 2 WHERE run_id = ${ref.run_id}`.execute(db);
+  const next = () =>
+    db.transaction().execute(async (trx) => {
+      await sql`SET LOCAL lock_timeout = '500ms'`.execute(trx);
+      await sql`UPDATE pipeline_runs SET attempt = 2 WHERE run_id = ${ref.run_id}`.execute(trx);
+    });
   await expect(plan(ref, false, next)).rejects.toMatchObject({ code: 'conflict' });
   expect(await stagesOf(db, ref.run_id)).toMatchObject([{ status: 'pending' }]);
 });

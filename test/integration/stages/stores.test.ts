@@ -221,6 +221,8 @@ describe('what was published', () => {
     const reader = await database.pool.connect();
     try {
       await reader.query('BEGIN');
+      // So that a sweep which waits for it ends too.
+      await reader.query("SET LOCAL idle_in_transaction_session_timeout = '20s'");
       await reader.query('SELECT count(*) FROM pipeline_output.aged_read');
       expect(await sweep(1)).toBe(1);
       expect(await query('SELECT count(*)::int AS n FROM pipeline_output.aged_read')).toEqual([{ n: 25 }]);
