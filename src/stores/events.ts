@@ -82,8 +82,9 @@ export async function appendEvents(trx: Trx | Db, events: NewEvent[]): Promise<v
       })),
     )
     .onConflict((conflict) => conflict.column('event_id').doNothing())
+    // In the same breath: what was told before needs no ring.
+    .returning(sql`pg_notify(${EVENTS_CHANNEL}, '')`.as('rung'))
     .execute();
-  await sql`SELECT pg_notify(${EVENTS_CHANNEL}, '')`.execute(trx);
 }
 
 type Row = Omit<LoggedEvent, 'id'> & { xid: string; seq: string };

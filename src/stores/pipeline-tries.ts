@@ -2,7 +2,7 @@
 import { type Selectable, sql } from 'kysely';
 import type { StageRef } from '../schema/pipeline-flow.ts';
 import type { FailureRecord, Tables } from '../schema/tables.ts';
-import type { Db, Trx } from './database.ts';
+import { type Db, prepared, type Trx } from './database.ts';
 
 export type TryRow = Selectable<Tables['pipeline_tries']>;
 
@@ -75,10 +75,12 @@ export async function triesOf(
   places: readonly { stage: number; item: number }[],
   most: number,
 ): Promise<TryRow[]> {
+  if (places.length === 0) return [];
   const stages = places.map(({ stage }) => stage);
   const items = places.map(({ item }) => item);
-  const { rows } = await sql<TryRow>`
-    SELECT tries.* FROM unnest(${stages}::int[], ${items}::int[]) AS place (stage, item)
+  const { rows } = await sql<TryRow>`${prepared}
+    SELECT run_id, tries.stage, tries.item, run_attempt, try, status, error, put_off, started_at, ended_at
+    FROM unnest(${stages}::int[], ${items}::int[]) AS place (stage, item)
     CROSS JOIN LATERAL (
       SELECT * FROM pipeline_tries t WHERE t.run_id = ${runId} AND t.stage = place.stage AND t.item = place.item
       ORDER BY t.run_attempt DESC, t.try DESC LIMIT ${most}

@@ -1,12 +1,6 @@
 /** What proves the control panel as a whole: recorded histories, skipped time, kills, hostile input, measures. */
 import { bench, need, type Requirement, t } from './shape.ts';
 
-/** A promise whose row is not in bench/RESULTS.md yet. */
-const unmeasured = (id: string, promise: string, letter: string, row: string): Requirement => ({
-  ...need(id, promise, bench(letter, row)),
-  open: 'Its measure has not been taken on this machine yet.',
-});
-
 export const CONTROL_PROOF: Requirement[] = [
   need(
     'p9.1',
@@ -62,11 +56,8 @@ export const CONTROL_PROOF: Requirement[] = [
     t('integration/tasks/reports', '%s of another agent, of a caller'),
   ),
   need('p9.7', 'Six stages run at 0.6 of a bare DuckDB script’s speed or better', bench('p-a', 'bare DuckDB script')),
-  unmeasured('p9.8', 'Tasks a second reach 0.7 of bare Temporal’s or better', 'p-b', 'relative to bare workflows'),
-  unmeasured('p9.9', 'Four agents do at least 3.6 times what one does', 'p-c', 'on four agents'),
-  {
-    ...need('p9.10', 'An agent hears of a task in at most 1.3 of a bare workflow’s time', bench('p-d', 'to the agent')),
-    open: 'Measured at 1.87 for agents that are called.',
-  },
+  need('p9.8', 'Tasks a second reach 0.7 of bare Temporal’s or better', bench('p-b', 'relative to bare workflows')),
+  need('p9.9', 'Four agents do at least 3.6 times what one does', bench('p-c', 'on four agents')),
+  need('p9.10', 'An agent hears of a task in at most 1.3 of a bare workflow’s time', bench('p-d', 'to the agent')),
   need('p9.11', 'Events reach a thousand sockets with a p99 under 200 ms', bench('p-e', 'sockets')),
 ];
