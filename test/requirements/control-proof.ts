@@ -55,7 +55,19 @@ export const CONTROL_PROOF: Requirement[] = [
     t('clients/agent-calls', 'never answers, or answers a byte at a time', 'sends too much, announced or not'),
     t('integration/tasks/reports', '%s of another agent, of a caller'),
   ),
-  need('p9.7', 'Six stages run at 0.6 of a bare DuckDB script’s speed or better', bench('p-a', 'bare DuckDB script')),
+  need(
+    'p9.7',
+    'The engine runs six stages at 0.6 of a bare DuckDB script’s speed or better',
+    bench('p-a', 'their engine alone'),
+  ),
+  {
+    ...need(
+      'p9.7b',
+      'So does the whole system, from the request to the end of the run',
+      bench('p-a', 'request to end'),
+    ),
+    open: 'Measured at 0.59: the database, the engine of workflows and the stages share two cores.',
+  },
   need('p9.8', 'Tasks a second reach 0.7 of bare Temporal’s or better', bench('p-b', 'relative to bare workflows')),
   need('p9.9', 'Four agents do at least 3.6 times what one does', bench('p-c', 'on four agents')),
   need('p9.10', 'An agent hears of a task in at most 1.3 of a bare workflow’s time', bench('p-d', 'to the agent')),
