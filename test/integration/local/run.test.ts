@@ -196,7 +196,8 @@ describe('refusals', () => {
   it('kill -9 while the database is made, again and again, leaves nothing in the way of the next start', async () => {
     for (const delayMs of [0, 100, 250, 400, 600, 900]) {
       const broken = room.start({ args: ['--servers-only'] });
-      await broken.said('making the database folder');
+      // On a quick machine one of them had the time to finish the folder: then the next has none to make.
+      await broken.said(/making the database folder|ready in/);
       await new Promise((resolve) => setTimeout(resolve, delayMs));
       broken.child.kill('SIGKILL');
       await broken.exited;
