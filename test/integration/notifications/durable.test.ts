@@ -86,12 +86,14 @@ it('a worker that is killed while the receiver has the request: it arrives again
   const items = await notificationsOf(runId);
   expect(items).toMatchObject([{ status: 'delivered', attempts: 1, last_error: null }]);
   expect(received).toEqual([items[0].notification_id, items[0].notification_id]);
-  const closed = await deps.db
-    .selectFrom('workflow_runs')
-    .select(['status', 'closed_at'])
-    .where('workflow_id', '=', `notify-${items[0].notification_id}`)
-    .execute();
-  expect(closed).toEqual([{ status: 'completed', closed_at: expect.any(Date) }]);
+  const closed = () =>
+    deps.db
+      .selectFrom('workflow_runs')
+      .select(['status', 'closed_at'])
+      .where('workflow_id', '=', `notify-${items[0].notification_id}`)
+      .execute();
+  // The row of its workflow follows a step later.
+  await expect.poll(closed, { timeout: 20_000 }).toEqual([{ status: 'completed', closed_at: expect.any(Date) }]);
 }, 120_000);
 
 it('rows whose workflow nobody started are started by the reconciler, and delivered', async () => {
@@ -118,6 +120,8 @@ it('rows whose workflow nobody started are started by the reconciler, and delive
   expect(await reconcile()).toMatchObject({ started: 1 });
   await expect.poll(() => received, { timeout: 20_000 }).toEqual([workflow_id.replace('notify-', '')]);
   await expect
-    .poll(async () => (await notificationsOf(runId)).map(({ status }: { status: string }) => status))
+    .poll(async () => (await notificationsOf(runId)).map(({ status }: { status: string }) => status), {
+      timeout: 20_000,
+    })
     .toEqual(['delivered', 'delivered']);
 }, 90_000);
