@@ -2,10 +2,12 @@
  * Evaluates expressions: plain ones at once, all others in a process whose memory is bounded. A thread would not do: an
  * allocation beyond its limit ends the whole process (measured on Node 24), and here it ends only the evaluator.
  */
+
 import { type ChildProcess, fork } from 'node:child_process';
 import { inheritedEnvironment } from '../../schema/config.ts';
 import { Failure } from '../../schema/failures.ts';
 import type { Json } from '../../schema/json.ts';
+import { holdChild } from '../hold-child.ts';
 import { type ExpressionJob, perform, prepared } from './expression-job.ts';
 import type { FromEvaluator, ToEvaluator } from './expression-main.ts';
 import { invalid, MAX_MS, tooSlow } from './expressions.ts';
@@ -54,7 +56,7 @@ export function createExpressions(): Expressions {
     const kept = idle.pop();
     if (!kept) return start();
     clearTimeout(kept.timer);
-    hold(kept.evaluator.child, true);
+    holdChild(kept.evaluator.child, true);
     return kept.evaluator;
   }
 
@@ -79,7 +81,7 @@ export function createExpressions(): Expressions {
       forget(evaluator);
       evaluator.child.kill('SIGKILL');
     }, IDLE_MS).unref();
-    hold(evaluator.child, false);
+    holdChild(evaluator.child, false);
     idle.push({ evaluator, timer });
   }
 
@@ -142,7 +144,7 @@ export function createExpressions(): Expressions {
       await Promise.all(
         [...all].map(({ child }) => {
           const gone = new Promise((resolve) => child.once('exit', resolve));
-          hold(child, true);
+          holdChild(child, true);
           child.kill('SIGKILL');
           return gone;
         }),
@@ -215,14 +217,4 @@ function startEvaluator(): Evaluator {
       }),
   };
   return evaluator;
-}
-
-function hold(child: ChildProcess, held: boolean): void {
-  if (held) {
-    child.ref();
-    child.channel?.ref();
-  } else {
-    child.unref();
-    child.channel?.unref();
-  }
 }

@@ -1,7 +1,9 @@
 /** The worker's end of one engine process: asks, waits, and ends it when an answer is no longer wanted. */
-import { type ChildProcess, fork } from 'node:child_process';
+
+import { fork } from 'node:child_process';
 import { inheritedEnvironment } from '../../../schema/config.ts';
 import { Failure } from '../../../schema/failures.ts';
+import { holdChild } from '../../../services/hold-child.ts';
 import type { Answer, EngineError, FromEngine, Task, ToEngine } from './messages.ts';
 
 /** `ask` throws what `explain` makes of the engine's error. */
@@ -80,21 +82,11 @@ export function startEngine(): EngineProcess {
           if (error) end(new Failure('unavailable', 'The data engine does not answer'));
         });
       }),
-    rest: (resting) => hold(child, !resting),
+    rest: (resting) => holdChild(child, !resting),
     kill: () => void child.kill('SIGKILL'),
     ended: ended.promise,
   };
   return engine;
-}
-
-function hold(child: ChildProcess, held: boolean): void {
-  if (held) {
-    child.ref();
-    child.channel?.ref();
-  } else {
-    child.unref();
-    child.channel?.unref();
-  }
 }
 
 function exitFailure(code: number | null, signal: NodeJS.Signals | null): Failure {
